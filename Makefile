@@ -1,0 +1,51 @@
+# make demo                                   the whole workflow on a made data set: install, run, report
+# make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist     the same on real clips, with a small network
+# make test                                   install what tests need, and run them all
+# make benchmark                              measure (CLIPS=/path/UCF-101/SomeClass: on real clips)
+# make lock                                   resolve requirements*.in anew
+# The paper itself: . .venv/bin/activate && snakemake --cores all
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORES ?= all
+export PYTHONPATH := $(CURDIR)/src
+
+.PHONY: demo quick test lint test-real benchmark lock environment clean
+.DEFAULT_GOAL := demo
+
+environment: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt requirements-installer.txt
+	@scripts/install.sh $(PYTHON) $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
+	@scripts/install.sh $(PYTHON) $(VENV) requirements.txt requirements-test.txt
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/python scripts/run_workflow.py --configfile config/demo.yaml --cores $(CORES)
+
+quick: $(VENV)/.installed
+	@test -n "$(VIDEOS)" -a -n "$(LISTS)" || { echo "error: say where UCF-101 is: make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist" >&2; exit 2; }
+	@$(BIN)/python scripts/run_workflow.py --configfile config/quick.yaml --cores $(CORES) --videos "$(VIDEOS)" --lists "$(LISTS)"
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+benchmark: $(VENV)/.installed-test
+	$(BIN)/python scripts/benchmark.py $(if $(CLIPS),--clips $(CLIPS))
+
+lock:
+	for name in requirements requirements-test requirements-installer; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf results logs .snakemake resources/demo report/paper_tables.*

@@ -1,0 +1,60 @@
+"""Test the trained baselines of one experiment on the test clips of their splits.
+
+Writes predictions.parquet and
+metrics.json into each run's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from recurrent_residual import cli
+from recurrent_residual.baselines import Baseline, predict_baseline
+from recurrent_residual.device import choose_device
+from recurrent_residual.evaluation import write_evaluation
+from recurrent_residual.feature_store import FeatureStore, ZNorm
+from recurrent_residual.manifest import class_names, read_manifest
+from recurrent_residual.models import load_model
+from recurrent_residual.runs import Run
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--manifest", required=True, type=Path, help="the clips")
+    parser.add_argument("--features", required=True, type=Path, help="folder of the features")
+    parser.add_argument("--experiment", required=True, help="name of the experiment")
+    parser.add_argument("--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test")
+    parser.add_argument("--threads", default=1, type=int, help="processor threads")
+    parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the stage."""
+    choose_device(gpus=0, threads=options.threads)
+    clips = read_manifest(options.manifest)
+    classes = class_names(clips)
+    for split, seed in options.runs:
+        run = Run.within(options.output, options.experiment, split, seed)
+        settings = run.read()["settings"]
+        store = FeatureStore(options.features, settings["settings"]["block"], clips, every=settings["features"]["every"])
+        module = load_model(settings["model"])
+        baseline = Baseline(
+            module.build(settings["settings"], store.dimensions, len(classes)), ZNorm.identity(store.dimensions)
+        )
+        baseline.load_state_dict(load_file(run.weights))
+        test = [i for i, clip in enumerate(clips) if clip.role(split) == "test"]
+        started = time.monotonic()
+        probabilities = predict_baseline(baseline, [store.of(i) for i in test])
+        write_evaluation(
+            run, [clips[i] for i in test], probabilities.numpy(), classes, seconds=time.monotonic() - started
+        )
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments())

@@ -1,0 +1,70 @@
+"""Test the trained networks of one experiment on the test clips of their splits.
+
+A video's score is the mean of its chunks' class probabilities (Section 3.3). Writes predictions.parquet and
+metrics.json into each run's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from recurrent_residual import cli
+from recurrent_residual.backbone import build_backbone
+from recurrent_residual.device import choose_device
+from recurrent_residual.evaluation import write_evaluation
+from recurrent_residual.frames import FrameReader
+from recurrent_residual.inference import predict_network
+from recurrent_residual.manifest import class_names, read_manifest
+from recurrent_residual.models import load_model
+from recurrent_residual.runs import Run
+from recurrent_residual.views import ViewSettings
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--manifest", required=True, type=Path, help="the clips")
+    parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
+    parser.add_argument("--experiment", required=True, help="name of the experiment")
+    parser.add_argument("--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test")
+    parser.add_argument("--batch", default=64, type=int, help="chunks in one pass")
+    parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
+    parser.add_argument("--threads", default=1, type=int, help="processor threads")
+    parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the stage."""
+    device = choose_device(gpus=options.gpus, threads=options.threads)
+    clips = read_manifest(options.manifest)
+    classes = class_names(clips)
+    source = FrameReader(options.frames)
+    for split, seed in options.runs:
+        run = Run.within(options.output, options.experiment, split, seed)
+        settings = run.read()["settings"]
+        backbone = build_backbone(settings["backbone"]["architecture"], classes=len(classes))
+        network = load_model(settings["model"]).build(settings["settings"], backbone)
+        network.load_state_dict(load_file(run.weights))
+        test = [clip for clip in clips if clip.role(split) == "test"]
+        started = time.monotonic()
+        probabilities = predict_network(
+            network,
+            test,
+            source,
+            frames=network.frames,
+            every=settings["training"]["every"],
+            view=ViewSettings.of(settings["input"]),
+            batch=options.batch,
+            device=device,
+            workers=options.threads,
+        )
+        write_evaluation(run, test, probabilities.numpy(), classes, seconds=time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments())

@@ -1,0 +1,60 @@
+"""Compute every sampled frame's features after blocks 2, 3 and 4 of the frozen image network (Section 4.1).
+
+Writes block2.npy, block3.npy and block4.npy: (frames, channels) float32, clips in the manifest's order. All twelve
+baselines on all splits read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from recurrent_residual import cli
+from recurrent_residual.backbone import build_backbone, load_weights
+from recurrent_residual.device import choose_device
+from recurrent_residual.features import extract_features
+from recurrent_residual.frames import FrameReader
+from recurrent_residual.manifest import read_manifest
+from recurrent_residual.views import ViewSettings
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--manifest", required=True, type=Path, help="the clips")
+    parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
+    parser.add_argument("--weights", required=True, type=Path, help="the image network's weights")
+    parser.add_argument("--architecture", required=True, help="backbone.architecture of the configuration")
+    parser.add_argument("--input", required=True, type=json.loads, help="section `input` of the configuration, JSON")
+    parser.add_argument("--every", required=True, type=int, help="take every n-th frame")
+    parser.add_argument("--batch", default=128, type=int, help="frames in one pass")
+    parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
+    parser.add_argument("--threads", default=1, type=int, help="processor threads")
+    parser.add_argument("--output", required=True, type=Path, help="folder for the three files")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the stage."""
+    device = choose_device(gpus=options.gpus, threads=options.threads)
+    network = build_backbone(options.architecture, classes=1)
+    load_weights(network, options.weights)
+    clips = read_manifest(options.manifest)
+    frames = extract_features(
+        network,
+        clips,
+        FrameReader(options.frames),
+        options.output,
+        every=options.every,
+        view=ViewSettings.of(options.input),
+        batch=options.batch,
+        device=device,
+        workers=options.threads,
+    )
+    print(f"{frames} frames of {len(clips)} clips", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments())

@@ -1,0 +1,80 @@
+"""Run the workflow with one of the small configurations, and say at the end where the report is and how long it took.
+
+`make demo` and `make quick` call this. For the paper itself, call snakemake: `snakemake --cores all`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from recurrent_residual import cli
+from recurrent_residual.config import read_yaml, resolve_config
+from recurrent_residual.errors import UserError
+from recurrent_residual.files import write_text
+
+NOTHING = "Nothing to be done"
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--configfile", required=True, type=Path, help="laid over config/config.yaml")
+    parser.add_argument("--videos", help="dataset.videos, in place of the configuration's")
+    parser.add_argument("--lists", help="dataset.lists, in place of the configuration's")
+    parser.add_argument("--cores", default="all", help="processor cores")
+    parser.add_argument("snakemake", nargs="*", help="more arguments for snakemake, behind --")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run snakemake, pass its output on, and sum up."""
+    configfiles = [Path("config/config.yaml"), options.configfile]
+    folders = {key: str(Path(path).expanduser()) for key in ("videos", "lists") if (path := getattr(options, key))}
+    if folders:
+        # Snakemake's --config takes no nested keys without losing their types, so that it is a file.
+        here = Path("results") / f"{options.configfile.stem}-folders.yaml"
+        write_text(here, json.dumps({"dataset": folders}) + "\n")
+        configfiles.append(here)
+    started = time.monotonic()
+    command = [
+        *(sys.executable, "-m", "snakemake", "--cores", options.cores, "--quiet", "host", "reason"),
+        *("--configfile", *map(str, configfiles)),
+        *options.snakemake,
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    assert process.stderr is not None
+    idle = False
+    try:
+        for line in process.stderr:
+            idle = idle or line.startswith(NOTHING)
+            print(line, end="", file=sys.stderr, flush=True)
+        status = process.wait()
+    except KeyboardInterrupt:  # the terminal sent it to snakemake as well, which stops its jobs first
+        sys.exit(process.wait() or 130)
+    if status:
+        raise UserError(f"the workflow stopped with status {status}; what is above says why, and the same command goes on")
+    report = Path(_merged(configfiles)["report"]["folder"]).resolve()
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print()
+    print("Nothing to do: the report is up to date." if idle else f"Done in {minutes} min {seconds:02d} s.")
+    print(f"  {report / 'paper_tables.html'}")
+    print(f"  {report / 'paper_tables.tex'}")
+
+
+def _merged(configfiles: list[Path]) -> dict:
+    """The configuration as snakemake merges it; only the top two levels are nested."""
+    merged: dict = {}
+    for file in configfiles:
+        for key, value in read_yaml(file).items():
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return resolve_config(merged)
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments())

@@ -1,0 +1,84 @@
+"""Train one network end to end on one split with one seed (Sections 3.3 and 4).
+
+Writes into the run's folder weights.safetensors, history.jsonl (a line an epoch) and run.json (settings, time,
+versions, hardware, commit). A run that was killed goes on from the folder's checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from recurrent_residual import cli
+from recurrent_residual.backbone import build_backbone, load_weights
+from recurrent_residual.checkpoint import fingerprint
+from recurrent_residual.chunks import cut
+from recurrent_residual.device import choose_device
+from recurrent_residual.frames import FrameReader
+from recurrent_residual.manifest import class_names, read_manifest
+from recurrent_residual.models import load_model
+from recurrent_residual.runs import Run, write_run
+from recurrent_residual.training import TrainingSettings, train_network
+from recurrent_residual.views import ViewSettings
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--manifest", required=True, type=Path, help="the clips")
+    parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
+    parser.add_argument("--weights", required=True, type=Path, help="the image network's weights, to start from")
+    parser.add_argument("--experiment", required=True, help="name of the experiment")
+    parser.add_argument("--settings", required=True, type=json.loads, help="its settings, JSON")
+    parser.add_argument("--split", required=True, type=int, help="1, 2 or 3")
+    parser.add_argument("--seed", required=True, type=int, help="of initialisation, order and augmentation")
+    parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
+    parser.add_argument("--threads", default=1, type=int, help="processor threads")
+    parser.add_argument("--output", required=True, type=Path, help="the run's folder")
+    return parser
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the stage."""
+    device = choose_device(gpus=options.gpus, threads=options.threads)
+    settings = options.settings
+    clips = read_manifest(options.manifest)
+    train = [clip for clip in clips if clip.role(options.split) == "train"]
+    torch.manual_seed(options.seed)
+    backbone = build_backbone(settings["backbone"]["architecture"], classes=len(class_names(clips)))
+    load_weights(backbone, options.weights)
+    network = load_model(settings["model"]).build(settings["settings"], backbone)
+    training = TrainingSettings.of(settings["training"])
+    chunks = cut(train, length=network.frames, every=training.every)
+    checkpoint = options.output / "checkpoint.pt"
+    progress = train_network(
+        network,
+        chunks,
+        FrameReader(options.frames),
+        settings=training,
+        view=ViewSettings.of(settings["input"]),
+        seed=options.seed,
+        device=device,
+        workers=options.threads,
+        checkpoint=checkpoint,
+        fingerprint=fingerprint(
+            json.dumps([settings, options.split, options.seed, options.threads]), options.manifest, options.weights
+        ),
+    )
+    write_run(
+        Run(options.output, options.experiment, options.split, options.seed),
+        network,
+        progress.history,
+        settings=settings,
+        device=device,
+        counts={"train_clips": len(train), "train_chunks": len(chunks), "updates": progress.updates},
+        seconds=progress.seconds,
+    )
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    cli.run(main, arguments())

@@ -1,0 +1,42 @@
+"""What every script shares: help text, one-line errors, and the time the work took."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from recurrent_residual.errors import UserError
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser whose --help shows the script's docstring as it is written, and every default."""
+
+    class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+        pass
+
+    return argparse.ArgumentParser(description=description, formatter_class=Formatter)
+
+
+def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
+    """Parse the command line, call `main`, print how long it worked.
+
+    A `UserError` becomes one line on standard error and exit status 1. The printed time excludes the
+    interpreter's start and the imports; `scripts/benchmark_demo.py` reads it.
+    """
+    options = arguments.parse_args()
+    start = time.perf_counter()
+    try:
+        main(options)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except BrokenPipeError:
+        sys.exit(1)
+    print(f"worked {time.perf_counter() - start:.2f} s", file=sys.stderr)
+
+
+def split_seed(text: str) -> tuple[int, int]:
+    """An argument "2:1": split 2, seed 1."""
+    split, _, seed = text.partition(":")
+    return int(split), int(seed)

@@ -1,0 +1,73 @@
+"""Which files of code a script depends on, read from its imports without running anything.
+
+The workflow lists them as inputs of the rule that calls the script, so that editing a module reruns what uses it and
+nothing else. A model module is not imported by a script but named by an experiment; it is listed for its runs only.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from recurrent_residual.errors import UserError
+
+SOURCE = Path(__file__).resolve().parents[1]
+PACKAGE = __package__
+
+
+@cache
+def _parse(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def imported_modules(file: Path) -> frozenset[Path]:
+    """Files of this package that `file` imports anywhere in it (also within functions)."""
+    names: set[str] = set()
+    for node in ast.walk(_parse(file)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    candidates = (SOURCE / name.replace(".", "/") for name in names if name.partition(".")[0] == PACKAGE)
+    files = (p.with_suffix(".py") if p.with_suffix(".py").is_file() else p / "__init__.py" for p in candidates)
+    return frozenset(path for path in files if path.is_file())
+
+
+@cache
+def code_of(file: Path) -> tuple[Path, ...]:
+    """`file` and all of this package that it imports, directly or through others, sorted."""
+    found, waiting = set(), [file]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(imported_modules(current))
+    return tuple(sorted(found))
+
+
+def model_file(name: str) -> Path:
+    """The module of a model that an experiment names.
+
+    Raises:
+        UserError: there is none.
+    """
+    file = SOURCE / PACKAGE / "models" / f"{name}.py"
+    if not name.isidentifier() or not file.is_file():
+        there = sorted(path.stem for path in file.parent.glob("[a-z]*.py"))
+        raise UserError(f"model: {name!r} is no module in {file.parent}; there are {', '.join(there)}")
+    return file
+
+
+def model_literal(name: str, constant: str) -> object:
+    """The literal that a model's module assigns to `constant` (`KIND`, `SETTINGS`), read without importing it.
+
+    Raises:
+        UserError: the module assigns none.
+    """
+    for node in _parse(model_file(name)).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == constant for t in node.targets):
+            return ast.literal_eval(node.value)
+    raise UserError(f"{model_file(name)}: assigns no {constant}; src/recurrent_residual/models/__init__.py says what it is")

@@ -1,0 +1,161 @@
+"""The configuration: validated against its schema, defaults filled in, experiments resolved. No torch in here."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from recurrent_residual.code_inputs import SOURCE, model_literal
+from recurrent_residual.errors import UserError
+
+SCHEMAS = SOURCE.parent / "config" / "schema"
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        UserError: it is not there or is no YAML; the line is named.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+
+
+def validate(value: Any, schema_name: str, *, source: str) -> Any:
+    """A copy of `value` that fits config/schema/<schema_name>.yaml, with the schema's defaults for what it leaves out.
+
+    Raises:
+        UserError: names `source`, the key and what it may be.
+    """
+    schema = read_yaml(SCHEMAS / f"{schema_name}.yaml")
+    error = next(iter(sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))), None)
+    if error is not None:
+        raise UserError(f"{source}: {_explain(error)}")
+    return fill_defaults(value, schema)
+
+
+def fill_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """A deep copy of `value` in which every key that `schema` describes is there."""
+    value = copy.deepcopy(value)
+    if isinstance(value, dict):
+        for key, subschema in schema.get("properties", {}).items():
+            if "default" in subschema or key in value:
+                value[key] = fill_defaults(value.get(key, subschema.get("default")), subschema)
+        others = schema.get("additionalProperties")
+        if isinstance(others, dict):
+            value = {key: fill_defaults(item, others) for key, item in value.items()}
+    return value
+
+
+def _explain(error: Any) -> str:
+    """A validation error in one line."""
+    place = ".".join(str(part) for part in error.path)
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        unknown = next(key for key in error.instance if key not in known)
+        close = difflib.get_close_matches(unknown, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        return f"unknown key {'.'.join(filter(None, [place, unknown]))!r}; {hint}"
+    if error.validator == "required":
+        return f"{place!r}: {error.message}"
+    description = error.schema.get("description")
+    return f"{place!r}: {' '.join(error.message.split())}" + (f" ({description})" if description else "")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One entry of experiments.yaml with everything that its trainings depend on."""
+
+    name: str
+    model: str
+    kind: str
+    """"network" or "baseline"."""
+    settings: dict[str, Any]
+    """What a job gets as --settings: the model's own and the sections of the configuration that it needs."""
+
+
+def resolve_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Validate a merged configuration and fill in its defaults.
+
+    Raises:
+        UserError: a key is unknown or its value impossible.
+    """
+    resolved = validate(dict(config), "config", source="configuration")
+    training, frames, features = resolved["training"], resolved["frames"], resolved["features"]
+    if (training["update_fraction"] is None) == (training["batch"] is None):
+        raise UserError("configuration: set one of training.update_fraction and training.batch, and the other to null")
+    for section, every in (("training", training["every"]), ("features", features["every"])):
+        if every % frames["every"]:
+            raise UserError(
+                f"configuration: {section}.every is {every}, but only every {frames['every']}th frame is extracted "
+                "(frames.every); take a multiple of it"
+            )
+    width, height = resolved["input"]["resize"]
+    if max(*resolved["input"]["crop_sides"], resolved["input"]["size"]) > min(width, height):
+        raise UserError(f"configuration: input.crop_sides and input.size must fit into input.resize, {width}x{height}")
+    if not any(resolved["seeds"].values()):
+        raise UserError("configuration: seeds: no split has a training; set one of split1, split2, split3")
+    return resolved
+
+
+def resolve_experiments(config: Mapping[str, Any], entries: Any) -> dict[str, Experiment]:
+    """The chosen experiments of `config`, by name, in the order of the file.
+
+    Args:
+        config: as `resolve_config` gives it.
+        entries: the content of `config["experiments_file"]`.
+
+    Raises:
+        UserError: an entry is malformed, its model unknown, or `config["experiments"]` names one that is not there.
+    """
+    source = config["experiments_file"]
+    entries = validate(entries, "experiments", source=source)
+    for name in config["experiments"]:
+        if name not in entries:
+            close = difflib.get_close_matches(name, entries, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; {source} has {', '.join(entries)}"
+            raise UserError(f"configuration: experiments: there is no {name!r}{hint}")
+    chosen = config["experiments"] or list(entries)
+    return {name: _resolve(name, entry, config) for name, entry in entries.items() if name in chosen}
+
+
+def _resolve(name: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Experiment:
+    source = f"{config['experiments_file']}: {name}"
+    try:
+        kind, known = model_literal(entry["model"], "KIND"), model_literal(entry["model"], "SETTINGS")
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    assert isinstance(kind, str) and isinstance(known, tuple)
+    for key in entry["settings"]:
+        if key not in known:
+            raise UserError(f"{source}: model {entry['model']!r} has no setting {key!r}; it has {', '.join(known)}")
+    section, other = ("training", "baselines") if kind == "network" else ("baselines", "training")
+    if entry[other]:
+        raise UserError(f"{source}: a {kind} takes `{section}:`, not `{other}:`")
+    overridden = {**config[section], **entry[section]}
+    try:
+        overridden = resolve_config({**config, section: overridden})[section]
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    settings = {"model": entry["model"], "settings": entry["settings"], section: overridden}
+    if kind == "network":
+        settings |= {"backbone": config["backbone"], "input": config["input"]}
+    else:
+        settings |= {"features": {"every": config["features"]["every"]}}
+    return Experiment(name, entry["model"], kind, settings)
+
+
+def runs(config: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(split, seed) of every training of one experiment."""
+    return [(int(key[-1]), seed) for key, count in config["seeds"].items() for seed in range(1, count + 1)]

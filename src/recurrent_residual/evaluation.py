@@ -1,0 +1,76 @@
+"""What a test leaves: class probabilities of whole videos, and the error rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recurrent_residual.files import atomic, write_text
+from recurrent_residual.manifest import Clip
+from recurrent_residual.runs import Run
+
+
+def write_predictions(path: str | Path, clips: Sequence[Clip], probabilities: np.ndarray) -> None:
+    """Write one row a test video: its name, class, label, predicted label and class probabilities.
+
+    Args:
+        path: a Parquet file.
+        clips: the test clips.
+        probabilities: (clips, classes) float32.
+    """
+    table = pa.table(
+        {
+            "video": [clip.video for clip in clips],
+            "class": [clip.class_name for clip in clips],
+            "label": pa.array([clip.label for clip in clips], pa.int32()),
+            "predicted": pa.array(probabilities.argmax(axis=1), pa.int32()),
+            "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
+        }
+    )
+    with atomic(path) as part:
+        pq.write_table(table, part)
+
+
+def metrics(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> dict[str, object]:
+    """Error rate (1 - video accuracy), the same for each class, and the confusion matrix (rows true classes)."""
+    confusion = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(confusion, (labels, predicted), 1)
+    videos, right = confusion.sum(axis=1), confusion.diagonal()
+    return {
+        "videos": int(videos.sum()),
+        "error": float(1 - right.sum() / videos.sum()),
+        "per_class_error": {
+            name: float(1 - right[i] / videos[i]) if videos[i] else None for i, name in enumerate(classes)
+        },
+        "confusion": confusion.tolist(),
+        "classes": list(classes),
+    }
+
+
+def write_evaluation(
+    run: Run, clips: Sequence[Clip], probabilities: np.ndarray, classes: Sequence[str], *, seconds: float
+) -> None:
+    """Write predictions.parquet and, last, metrics.json into the run's folder.
+
+    Args:
+        run: what was tested.
+        clips: the test clips.
+        probabilities: (clips, classes) float32.
+        classes: names, by label.
+        seconds: what the test took.
+    """
+    write_predictions(run.folder / "predictions.parquet", clips, probabilities)
+    labels = np.array([clip.label for clip in clips])
+    description = {
+        "experiment": run.experiment,
+        "split": run.split,
+        "seed": run.seed,
+        **metrics(labels, probabilities.argmax(axis=1), classes),
+        "seconds": round(seconds, 3),
+    }
+    write_text(run.folder / "metrics.json", json.dumps(description) + "\n")

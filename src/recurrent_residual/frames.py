@@ -1,0 +1,129 @@
+"""The sampled frames of a class in one uncompressed tar of JPEGs, and random access to them.
+
+101 tars instead of 250,000 files, because cluster file systems choke on small files; a tar opens with standard tools.
+Members are named "<video>/<frame:06d>.jpg"; the frame is its 0-based index in display order. Beside the tar stands a
+table of what each clip really holds. The reader needs neither PyAV nor an encoder.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from recurrent_residual import files, tsv, ucf101
+from recurrent_residual.clips import ListedClip
+from recurrent_residual.errors import UserError
+
+INDEX_COLUMNS = ("video", "frames", "width", "height", "fps")
+BLOCK = 512  # bytes: a tar is a row of such blocks, a header and then the content of each member
+
+
+def sampled_frames(frames: int, every: int) -> range:
+    """The indices of the sampled frames of a clip of `frames` frames: 0, every, 2 * every, ..."""
+    return range(0, frames, every)
+
+
+def member(video: str, frame: int) -> str:
+    """The name of a frame in the tar of its class."""
+    return f"{video}/{frame:06d}.jpg"
+
+
+def extract(
+    clips: Iterable[ListedClip], videos: str | Path, tar: str | Path, index: str | Path, *, every: int, quality: int
+) -> tuple[int, int]:
+    """Write every `every`-th frame of `clips` to `tar` as JPEG of `quality`, and their table to `index`.
+
+    Both files are written whole or not at all, the same bytes each time. Returns the numbers of frames decoded and
+    written. Raises one `UserError` that names all damaged clips.
+    """
+    if every < 1 or not 1 <= quality <= 100:
+        raise UserError(f"every = {every}, quality = {quality}: every must be 1 or more, quality 1 to 100")
+    import simplejpeg
+
+    from recurrent_residual.video import decode_every
+
+    # From RGB, not from the decoder's YUV: faster, and nearer to the RGB frame (43.8 against 42.0 dB on UCF-101 clips).
+    def jpeg(image: object) -> bytes:
+        return simplejpeg.encode_jpeg(image, quality=quality, colorspace="RGB", colorsubsampling="420")
+
+    rows: list[dict[str, object]] = []
+    damaged: list[str] = []
+    written = 0
+    with files.atomic(tar) as part:
+        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for clip in clips:
+                try:
+                    decoded = decode_every(Path(videos) / clip.path, every, jpeg)
+                except UserError as error:
+                    damaged.append(str(error))
+                    continue
+                for frame, content in zip(sampled_frames(decoded.frames, every), decoded.kept, strict=True):
+                    info = tarfile.TarInfo(member(clip.video, frame))
+                    info.size = len(content)
+                    archive.addfile(info, io.BytesIO(content))
+                    written += 1
+                values = (clip.video, decoded.frames, decoded.width, decoded.height, round(decoded.fps, 3))
+                rows.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
+        if damaged:
+            raise UserError(f"{len(damaged)} damaged clip(s): " + "; ".join(damaged))
+        tsv.write(index, INDEX_COLUMNS, rows)
+    return sum(int(str(row["frames"])) for row in rows), written
+
+
+class FrameReader:
+    """Random access to the frames of all classes in `folder`, which holds a "<Class>.tar" each.
+
+    A tar is mapped and its headers read once, when a clip of its class is first asked for. A reader may be shared by
+    threads and by forked workers; when pickled it takes only the folder along.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        # The lists spell the class of some clips otherwise than its folder: see `ucf101`.
+        self._tars = {path.stem.casefold(): path for path in self.folder.glob("*.tar")}
+        self._open: dict[str, tuple[memoryview, dict[str, tuple[int, int]]]] = {}
+        if not self._tars:
+            raise UserError(f"{self.folder}: no tar of frames; run extract_frames first")
+
+    def __reduce__(self) -> tuple[type[FrameReader], tuple[Path]]:
+        return type(self), (self.folder,)
+
+    def read(self, video: str, frame: int) -> memoryview:
+        """The JPEG of frame `frame` of `video`, not copied. Raises `UserError` when it is not there."""
+        name = ucf101.class_of(video).casefold()
+        if name not in self._tars:
+            raise UserError(f"{self.folder}: no tar for the class of {video}; run extract_frames for it")
+        if name not in self._open:  # two threads may both do this; they get equal entries
+            self._open[name] = _map(self._tars[name])
+        content, index = self._open[name]
+        place = index.get(member(video, frame))
+        if place is None:
+            raise UserError(f"{self._tars[name]}: no {member(video, frame)}; delete the file and run extract_frames")
+        return content[place[0] : place[0] + place[1]]
+
+
+def _map(path: Path) -> tuple[memoryview, dict[str, tuple[int, int]]]:
+    """Map the tar at `path`; return its bytes and {member: (offset, size)}.
+
+    Reads the two fields that are needed of each header (POSIX ustar: name 0-99, size 124-135 in octal), five times
+    faster than `tarfile`. Raises `UserError` when the tar breaks off before the empty block at its end.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete it and run extract_frames again") from error
+    index: dict[str, tuple[int, int]] = {}
+    offset = 0
+    try:
+        while content[offset] != 0:
+            header = bytes(content[offset : offset + 136])
+            size = int(header[124:136].rstrip(b"\0 "), 8)
+            index[header[:100].rstrip(b"\0").decode()] = (offset + BLOCK, size)
+            offset += BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
+    except (IndexError, ValueError) as error:
+        raise UserError(f"{path}: cut short or damaged; delete it and run extract_frames again") from error
+    return content, index

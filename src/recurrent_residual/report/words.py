@@ -1,0 +1,103 @@
+"""How the report writes numbers: errors as the paper does (0.236), differences in points with their sign (+1.3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+DASH = "\u2013"
+MINUS = "\u2212"
+
+
+def error(value: float | None) -> str:
+    """An error rate as the paper prints it; a dash for None."""
+    return DASH if value is None else f"{value:.3f}"
+
+
+def points(value: float | None) -> str:
+    """A difference of error rates in points, with its sign."""
+    if value is None:
+        return DASH
+    text = f"{abs(value):.1f}"
+    return "0.0" if text == "0.0" else ("+" if value > 0 else MINUS) + text
+
+
+def percent(value: float | None) -> str:
+    """A relative difference, in per cent with its sign."""
+    return DASH if value is None else f"{points(value)} %"
+
+
+def interval(ends: Sequence[float]) -> str:
+    """An interval of error rates."""
+    return f"{ends[0]:.3f}{DASH}{ends[1]:.3f}"
+
+
+def points_interval(ends: Sequence[float]) -> str:
+    """An interval of differences in points."""
+    return f"{points(ends[0])} to {points(ends[1])}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that fits: 4.2 s, 12 min 5 s, 3 h 20 min."""
+    if seconds is None:
+        return DASH
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(value: int | None) -> str:
+    """A number of things, with commas at the thousands."""
+    return DASH if value is None else f"{value:,}"
+
+
+def splits(numbers: Sequence[int]) -> str:
+    """Which splits: "split 1", "splits 1 and 3", "splits 1\u20133"."""
+    if len(numbers) == 1:
+        return f"split {numbers[0]}"
+    if list(numbers) == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 2:
+        return f"splits {numbers[0]}{DASH}{numbers[-1]}"
+    return f"splits {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def value(content: Any) -> str:
+    """A value of the configuration on one line."""
+    if isinstance(content, Mapping):
+        return ", ".join(f"{key}: {value(item)}" for key, item in content.items())
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def settings(content: Mapping[str, Any]) -> str:
+    """A flat or nested section of settings on one line: "block: 4; znorm: true"."""
+    return "; ".join(f"{key}: {value(item)}" for key, item in content.items())
+
+
+def commit(name: str) -> str:
+    """A commit's short name, with its "+changes" where the working tree differed from it."""
+    identifier, plus, changes = name.partition("+")
+    return identifier[:10] + plus + changes
+
+
+def moment(text: str | None) -> str:
+    """A time stamp (ISO 8601, UTC) for the reader."""
+    return DASH if text is None else text[:16].replace("T", " ") + " UTC"
+
+
+FILTERS = {
+    "error": error,
+    "points": points,
+    "percent": percent,
+    "interval": interval,
+    "points_interval": points_interval,
+    "duration": duration,
+    "count": count,
+    "splits": splits,
+    "value": value,
+    "settings": settings,
+    "commit": commit,
+    "moment": moment,
+}

@@ -1,0 +1,125 @@
+"""Every n-th frame of a clip, exactly: the frames that a sequential decode gives, and the number it really holds.
+
+Frames are counted by decoding to the end, because headers announce frames that are not there (UCF-101's
+Basketball g16), and never by seeking or by time stamps: AVI has none, and half of UCF-101 carries B-frames packed two
+to a packet, on which readers that trust them return a neighbouring frame (torchcodec#1363).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import av
+import numpy as np
+from av.bitstream import BitStreamFilterContext
+
+from recurrent_residual.errors import UserError
+
+Kept = TypeVar("Kept")
+FRAME_START = b"\0\0\1\xb6"  # ISO/IEC 14496-2, vop_start_code
+LARGEST_FILLER = 19  # bytes: a packet up to this size may be a frame that is "not coded", as ffmpeg holds too
+
+
+@dataclass(frozen=True)
+class Decoded(Generic[Kept]):
+    """What `decode_every` found: `kept[i]` was made of frame `i * every`; `frames` counts all that decode."""
+
+    kept: list[Kept]
+    frames: int
+    width: int
+    height: int
+    fps: float
+
+
+def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept]) -> Decoded[Kept]:
+    """Decode the clip at `path` to its end; call `keep` with frames 0, every, 2 * every, ... (uint8 RGB, (H, W, 3)).
+
+    `keep` says what to retain of a frame, for instance its JPEG, so that a long clip need not fit into memory.
+    Raises `UserError` naming the file when it does not open, is cut short, has no video stream or no frame, or has a
+    packet that does not decode before its last one.
+    """
+    path = Path(path)
+    kept: list[Kept] = []
+    count = 0
+    _refuse_cut_short(path)
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UserError(f"{path}: has no video stream; replace the file")
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1  # more waste time at 320 x 240; the workflow uses processes
+            for frame in _frames(container, stream, every):
+                if frame and count % every == 0:
+                    kept.append(keep(frame.to_ndarray(format="rgb24", threads=1)))
+                count += 1
+            fps = float(stream.average_rate or stream.guessed_rate or 0)
+            width, height = stream.codec_context.width, stream.codec_context.height
+    except (av.FFmpegError, OSError) as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{path}: does not decode after {count} frames ({reason}); replace the file") from error
+    if not count:
+        raise UserError(f"{path}: holds no frame that decodes; replace the file")
+    return Decoded(kept, count, width, height, fps)
+
+
+def _frames(
+    container: av.container.InputContainer, stream: av.VideoStream, every: int
+) -> Iterator[av.VideoFrame | None]:
+    """All frames in display order; None for an unwanted B-frame, which no other frame needs and nobody decodes.
+
+    A last packet that does not decode is passed over, as ffmpeg and OpenCV do.
+    """
+    decoder = stream.codec_context
+    skips = decoder.name == "mpeg4" and decoder.has_b_frames
+    count = 0
+    damage: av.FFmpegError | None = None
+    for packet in _one_frame_each(container, stream) if skips else container.demux(stream):
+        if not packet.size:  # the demuxer ends with an empty packet; the decoder is emptied below
+            continue
+        if damage:
+            raise damage
+        # The decoder holds back one reference frame; a B-frame would come out at once, with `count` as its index.
+        if skips and count % every and _is_b_frame(packet):
+            count += 1
+            yield None
+            continue
+        try:
+            decoded = decoder.decode(packet)
+        except av.FFmpegError as error:
+            damage = error
+            continue
+        count += len(decoded)
+        yield from decoded
+    yield from decoder.decode(None)
+
+
+def _one_frame_each(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """The packets of an MPEG-4 stream, packed B-frames taken apart by ffmpeg's own filter."""
+    unpack = BitStreamFilterContext("mpeg4_unpack_bframes", stream)
+    for packet in container.demux(stream):
+        if packet.size:
+            yield from unpack.filter(packet)
+    yield from unpack.filter(None)
+
+
+def _is_b_frame(packet: av.Packet) -> bool:
+    """Whether an MPEG-4 packet holds a coded B-frame: the two bits after the start code of a frame tell its kind."""
+    start = bytes(memoryview(packet)[:32])
+    place = start.find(FRAME_START)
+    return packet.size > LARGEST_FILLER and 0 <= place < len(start) - 4 and start[place + 4] >> 6 == 0b10
+
+
+def _refuse_cut_short(path: Path) -> None:
+    """Refuse an AVI that is shorter than it announces: a copy that broke off decodes without a complaint."""
+    try:
+        with open(path, "rb") as file:
+            riff, size, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; check the folder of videos") from error
+    actual = path.stat().st_size
+    if (riff, form) == (b"RIFF", b"AVI ") and actual < size + 8:
+        raise UserError(f"{path}: cut short, {actual} of {size + 8} bytes; copy the file again")

@@ -1,0 +1,91 @@
+"""What a network sees of a frame: resize, crop, flip and normalisation, in one resampling for a whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Of the ImageNet images on which torchvision's weights were trained, for RGB in 0..1 (torchvision, ImageClassification).
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """The `input` section of the configuration; all lengths in pixels of the resized frame."""
+
+    resize: tuple[int, int]
+    """Width and height to which every frame is resized before it is cropped."""
+    size: int
+    """Side of the square that the network gets, and of the centre crop at test time."""
+    crop_sides: tuple[int, ...]
+    """Sides of the training crops; width and height are drawn independently."""
+    flip: bool
+    """Mirror half of the training chunks from left to right."""
+
+    @classmethod
+    def of(cls, settings: dict) -> ViewSettings:
+        """From the validated `input` section."""
+        return cls(tuple(settings["resize"]), settings["size"], tuple(settings["crop_sides"]), settings["flip"])
+
+
+def training_windows(count: int, settings: ViewSettings, generator: torch.Generator) -> Tensor:
+    """Draw a window for each of `count` chunks; all frames of a chunk share it, so that they stay aligned.
+
+    Crop sides are drawn independently for width and height, the place is one of the four corners or the centre, and
+    half are mirrored (squirrel's augmentation, except that it draws for each frame).
+
+    Returns:
+        (count, 4): centre x, centre y, width, height as shares of the frame; a negative width mirrors.
+    """
+    resized = torch.tensor(settings.resize, dtype=torch.float32)
+    sides = torch.tensor(settings.crop_sides, dtype=torch.float32)
+    extent = sides[torch.randint(len(sides), (count, 2), generator=generator)] / resized
+    places = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]])
+    place = places[torch.randint(len(places), (count,), generator=generator)]
+    centre = extent / 2 + place * (1 - extent)
+    mirrored = torch.rand(count, generator=generator) < (0.5 if settings.flip else 0.0)
+    extent[:, 0] = torch.where(mirrored, -extent[:, 0], extent[:, 0])
+    return torch.cat([centre, extent], dim=1)
+
+
+def test_window(settings: ViewSettings) -> Tensor:
+    """The centre crop of `size` of the resized frame, not mirrored: (4,) as `training_windows` gives them."""
+    extent = settings.size / torch.tensor(settings.resize, dtype=torch.float32)
+    return torch.cat([torch.tensor([0.5, 0.5]), extent])
+
+
+def take_views(frames: Tensor, windows: Tensor, size: int) -> Tensor:
+    """Cut a window out of every frame, resample it bilinearly to `size` x `size`, and normalise.
+
+    Resizing and cropping are one resampling: they shrink by at most 256/224 with the paper's sizes, which needs no
+    smoothing first.
+
+    Args:
+        frames: (B, T, 3, H, W) uint8, on the device that is to do the work.
+        windows: (B, 4), as `training_windows` gives them.
+
+    Returns:
+        (B, T, 3, size, size) float32.
+    """
+    centre, extent = windows[:, :2], windows[:, 2:]
+    theta = torch.zeros(len(windows), 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = extent[:, 0], extent[:, 1]
+    theta[:, :, 2] = 2 * centre - 1
+    grid = F.affine_grid(theta, [len(windows), 1, size, size], align_corners=False).to(frames.device)
+    pixels = frames.flatten(1, 2).float()  # (B, T*3, H, W): one grid serves all frames of a chunk
+    pixels = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    mean = 255 * torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
+    std = 255 * torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
+    return (pixels.unflatten(1, frames.shape[1:3]) - mean) / std
+
+
+def batch_views(chunks: list[Tensor], windows: Tensor, size: int, device: torch.device) -> Tensor:
+    """`take_views` of chunks whose frames may differ in size: list of (T, 3, H, W) uint8 -> (B, T, 3, size, size)."""
+    if len({chunk.shape for chunk in chunks}) == 1:
+        return take_views(torch.stack(chunks).to(device, non_blocking=True), windows, size)
+    views = [take_views(chunk[None].to(device), window[None], size) for chunk, window in zip(chunks, windows, strict=True)]
+    return torch.cat(views)

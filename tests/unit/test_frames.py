@@ -1,0 +1,173 @@
+"""The tars of frames hold what the clips hold, open with standard tools, and are never half-written."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+from made_clips import number_of, write_avi
+
+from recurrent_residual import tsv
+from recurrent_residual.clips import ListedClip
+from recurrent_residual.errors import UserError
+from recurrent_residual.frames import INDEX_COLUMNS, FrameReader, _map, extract
+from recurrent_residual.video import decode_every
+
+LENGTHS = {1: 41, 2: 50, 3: 9}
+
+
+def listed(group: int) -> ListedClip:
+    video = f"v_Archery_g{group:02d}_c01"
+    return ListedClip(video, "Archery", 0, group, 1, f"Archery/{video}.avi", ("train", "test", "train"))
+
+
+def pull(folder: Path, name: str = "Archery") -> tuple[int, int]:
+    tar, index = folder / f"{name}.tar", folder / f"{name}.tsv"
+    clips = [listed(group) for group in LENGTHS]
+    return extract(clips, folder / "videos", tar, index, every=10, quality=95)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three clips of one class, one with packed B-frames, extracted."""
+    for group, frames in LENGTHS.items():
+        write_avi(tmp_path / "videos" / listed(group).path, frames, packed=group == 2)
+    pull(tmp_path)
+    return tmp_path
+
+
+def test_tar_and_index(folder: Path) -> None:
+    """A standard tar in the order of the clips, frames 0, 10, ... of each, and a table of what was decoded."""
+    with tarfile.open(folder / "Archery.tar") as archive:
+        names = archive.getnames()
+    expected = [f"v_Archery_g{g:02d}_c01/{f:06d}.jpg" for g, n in LENGTHS.items() for f in range(0, n, 10)]
+    assert names == expected
+    rows = tsv.read(folder / "Archery.tsv", INDEX_COLUMNS)
+    assert [int(row["frames"]) for row in rows] == list(LENGTHS.values())
+    assert {(row["width"], row["height"], row["fps"]) for row in rows} == {("64", "48", "25.0")}
+
+
+def test_same_bytes_each_time(folder: Path) -> None:
+    """Extracting again changes no byte, so nothing after it is run again; the returned counts are what is there."""
+    assert pull(folder, "again") == (100, 11)
+    assert (folder / "again.tar").read_bytes() == (folder / "Archery.tar").read_bytes()
+    assert (folder / "again.tsv").read_bytes() == (folder / "Archery.tsv").read_bytes()
+
+
+def test_reader_gives_the_frame_that_is_asked_for(folder: Path) -> None:
+    """The painted number of each frame read, in any order, is the one asked for; the JPEG is near the decoded frame."""
+    reader = FrameReader(folder)
+    for group, frames in reversed(LENGTHS.items()):
+        kept = decode_every(folder / "videos" / listed(group).path, 10, np.copy).kept
+        for frame in reversed(range(0, frames, 10)):
+            image = simplejpeg.decode_jpeg(reader.read(listed(group).video, frame))
+            assert number_of(image) == frame
+            assert np.abs(image.astype(int) - kept[frame // 10]).mean() < 4
+
+
+def test_reader_agrees_with_tarfile(folder: Path) -> None:
+    """The reader's own scan of the headers finds the members, offsets and sizes that tarfile finds."""
+    with tarfile.open(folder / "Archery.tar") as archive:
+        expected = {info.name: (info.offset_data, info.size) for info in archive}
+    assert _map(folder / "Archery.tar")[1] == expected
+
+
+def test_reader_of_a_repacked_tar(folder: Path) -> None:
+    """A tar that another tool wrote, with folders and longer padding, reads the same."""
+    expected = bytes(FrameReader(folder).read("v_Archery_g02_c01", 30))
+    with tarfile.open(folder / "Archery.tar") as old:
+        contents = {info.name: old.extractfile(info).read() for info in old}  # type: ignore[union-attr]
+    with tarfile.open(folder / "Archery.tar", "w", format=tarfile.GNU_FORMAT) as new:
+        directory = tarfile.TarInfo("v_Archery_g02_c01")
+        directory.type = tarfile.DIRTYPE
+        new.addfile(directory)
+        for name, content in sorted(contents.items(), reverse=True):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            new.addfile(info, io.BytesIO(content))
+    assert bytes(FrameReader(folder).read("v_Archery_g02_c01", 30)) == expected
+
+
+def test_reader_pickled_threaded_and_forked(folder: Path) -> None:
+    """Data-loader workers get the same bytes, however the reader reaches them."""
+    asked = [(listed(g).video, f) for g, n in LENGTHS.items() for f in range(0, n, 10)] * 20
+    expected = [bytes(FrameReader(folder).read(*one)) for one in asked]
+    used = FrameReader(folder)
+    used.read(*asked[0])
+    copy = pickle.loads(pickle.dumps(used))
+    assert [bytes(copy.read(*one)) for one in asked] == expected
+
+    fresh, gate = FrameReader(folder), threading.Barrier(4)
+
+    def read_all(_: int) -> list[bytes]:
+        gate.wait()
+        return [bytes(fresh.read(*one)) for one in asked]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result == expected for result in pool.map(read_all, range(4)))
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if [bytes(used.read(*one)) for one in asked] == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_spelling_of_the_class(tmp_path: Path) -> None:
+    """Clips of HandstandPushups are named v_HandStandPushups_* in the official lists; their frames are found."""
+    video = "v_HandStandPushups_g01_c01"
+    clip = ListedClip(video, "HandstandPushups", 0, 1, 1, "HandstandPushups/x.avi", ("train", "test", "train"))
+    write_avi(tmp_path / clip.path, 5)
+    tar = tmp_path / "HandstandPushups.tar"
+    extract([clip], tmp_path, tar, tar.with_suffix(".tsv"), every=10, quality=95)
+    assert number_of(simplejpeg.decode_jpeg(FrameReader(tmp_path).read(video, 0))) == 0
+
+
+def test_what_is_not_there(folder: Path) -> None:
+    """A frame, a class or a folder that is not there is named."""
+    reader = FrameReader(folder)
+    with pytest.raises(UserError, match="no v_Archery_g01_c01/000005.jpg"):
+        reader.read("v_Archery_g01_c01", 5)
+    with pytest.raises(UserError, match="no tar for the class of v_Diving_g01_c01"):
+        reader.read("v_Diving_g01_c01", 0)
+    with pytest.raises(UserError, match="no tar of frames"):
+        FrameReader(folder / "videos")
+
+
+def test_truncated_tar(folder: Path) -> None:
+    """A tar cut anywhere before its end mark is refused; not one cut passes."""
+    path = folder / "Archery.tar"
+    content = path.read_bytes()
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1]
+    end = last.offset_data + -(-last.size // 512) * 512
+    for cut in [0, 1, 300, 512, 700, *range(1024, end, 4999), end - 1, end]:
+        path.write_bytes(content[:cut])
+        with pytest.raises(UserError, match=r"Archery\.tar: "):
+            FrameReader(folder).read("v_Archery_g01_c01", 0)
+
+
+def test_damaged_clips_are_all_named_and_nothing_is_written(folder: Path) -> None:
+    """One message lists every damaged clip of the class, and what stood there before stays as it was."""
+    before = {path.name: path.read_bytes() for path in folder.glob("Archery.*")}
+    (folder / "videos" / listed(1).path).write_bytes(b"")
+    (folder / "videos" / listed(3).path).unlink()
+    for name in ("Archery", "new"):
+        with pytest.raises(UserError, match=r"2 damaged clip\(s\): .*_g01_c01\.avi: .*_g03_c01\.avi: "):
+            pull(folder, name)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("every, quality", [(0, 95), (-10, 95), (10, 0), (10, 101)])
+def test_settings_out_of_range(tmp_path: Path, every: int, quality: int) -> None:
+    """Settings that make no sense are refused before anything is read or written."""
+    with pytest.raises(UserError, match="every must be 1 or more"):
+        extract([listed(1)], tmp_path, tmp_path / "x.tar", tmp_path / "x.tsv", every=every, quality=quality)
+    assert not list(tmp_path.iterdir())

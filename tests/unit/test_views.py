@@ -1,0 +1,96 @@
+"""Protects what a network sees of a frame: the paper's crops, the same for all frames of a chunk."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from recurrent_residual.views import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ViewSettings,
+    batch_views,
+    take_views,
+    test_window,
+    training_windows,
+)
+
+PAPER = ViewSettings((340, 256), 224, (256, 224, 192, 168), flip=True)
+test_window.__test__ = False  # pytest takes the name for a test's
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """(..., 3, H, W) in 0..255."""
+    return (pixels / 255 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
+
+
+def frames(batch: int = 2, time: int = 3, height: int = 240, width: int = 320) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (batch, time, 3, height, width), dtype=torch.uint8, generator=generator)
+
+
+def test_the_whole_frame_is_an_ordinary_resize() -> None:
+    x = frames()
+    window = torch.tensor([[0.5, 0.5, 1.0, 1.0]]).repeat(2, 1)
+    resized = F.interpolate(x.flatten(0, 1).float(), (224, 224), mode="bilinear").unflatten(0, (2, 3))
+    torch.testing.assert_close(take_views(x, window, 224), normalised(resized), rtol=1e-3, atol=2e-3)
+
+
+def test_the_test_view_is_resize_and_centre_crop() -> None:
+    """One resampling gives what resizing 320x240 to 340x256 and cutting out 224 gives."""
+    x = frames(1, 1)
+    resized = F.interpolate(x[0].float(), (256, 340), mode="bilinear")[:, :, 16:240, 58:282]
+    got = take_views(x, test_window(PAPER)[None], 224)[0]
+    torch.testing.assert_close(got, normalised(resized), rtol=1e-3, atol=2e-3)
+
+
+def test_a_negative_width_mirrors() -> None:
+    x = frames(1)
+    window = torch.tensor([[0.4, 0.6, 0.5, 0.7]])
+    mirrored = window * torch.tensor([1.0, 1.0, -1.0, 1.0])
+    torch.testing.assert_close(take_views(x, mirrored, 56), take_views(x, window, 56).flip(-1), rtol=1e-4, atol=1e-3)
+
+
+def test_all_frames_of_a_chunk_share_one_window() -> None:
+    """Equal frames stay equal, so that the temporal sum adds what belongs together."""
+    x = frames(1, 1).expand(4, 5, -1, -1, -1)
+    views = take_views(x, training_windows(4, PAPER, torch.Generator().manual_seed(3)), 64)
+    assert torch.equal(views, views[:, :1].expand_as(views))
+    assert not torch.equal(views[0], views[1])
+
+
+def test_training_windows_are_the_papers_crops() -> None:
+    """Sides of {256, 224, 192, 168} independently, at the corners or the centre, within the frame, half mirrored."""
+    windows = training_windows(4000, PAPER, torch.Generator().manual_seed(0))
+    centre, extent = windows[:, :2], windows[:, 2:].abs()
+    pixels = extent * torch.tensor([340.0, 256.0])
+    for side in (0, 1):
+        values, counts = pixels[:, side].round().unique(return_counts=True)
+        assert values.tolist() == [168, 192, 224, 256]
+        assert counts.min() > 900
+    assert len({tuple(row) for row in pixels.round().int().tolist()}) == 16
+    low, high = centre - extent / 2, centre + extent / 2
+    assert low.min() > -1e-6 and high.max() < 1 + 1e-6
+    at_edge = (low.abs() < 1e-6) | ((high - 1).abs() < 1e-6)
+    in_centre = ((centre - 0.5).abs() < 1e-6).all(dim=1)
+    assert (at_edge.all(dim=1) | in_centre).all()
+    assert 0.15 < in_centre.float().mean() < 0.35
+    assert 0.45 < (windows[:, 2] < 0).float().mean() < 0.55
+
+
+def test_no_flip_where_it_is_switched_off() -> None:
+    settings = ViewSettings((340, 256), 224, (256,), flip=False)
+    assert (training_windows(500, settings, torch.Generator().manual_seed(0))[:, 2] > 0).all()
+
+
+def test_videos_of_two_sizes_stand_in_one_batch() -> None:
+    small, large = frames(1, 2, 120, 160)[0], frames(1, 2, 240, 320)[0]
+    windows = test_window(PAPER).repeat(2, 1)
+    got = batch_views([small, large], windows, 64, torch.device("cpu"))
+    for i, chunk in enumerate((small, large)):
+        torch.testing.assert_close(got[i], take_views(chunk[None], windows[:1], 64)[0])
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_equal_seeds_draw_equal_windows(count: int) -> None:
+    draws = [training_windows(count, PAPER, torch.Generator().manual_seed(5)) for _ in range(2)]
+    assert torch.equal(*draws)

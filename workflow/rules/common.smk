@@ -1,0 +1,121 @@
+# What every rule needs: the resolved configuration, where files lie, and which code a job runs.
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir).resolve().parent
+sys.path.insert(0, str(REPOSITORY / "src"))
+
+from recurrent_residual import ucf101
+from recurrent_residual.code_inputs import code_of, model_file
+from recurrent_residual.config import read_yaml, resolve_config, resolve_experiments, runs
+from recurrent_residual.errors import UserError
+
+# `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
+# also when its environment is not activated.
+OWN_PYTHON = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
+shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}/src' PATH='{OWN_PYTHON}'\"$PATH\"; ")
+
+
+def dataset_classes(dataset, facts):
+    """Names of the classes, known before any job runs: chosen, or on disk, or in the data set's own table."""
+    if dataset["source"] != "local":
+        return dataset["classes"] or facts["classes"]
+    there = ucf101.available_classes(dataset["videos"], dataset["lists"])
+    for name in dataset["classes"]:
+        if name not in there:
+            raise UserError(f"dataset.classes: {name!r} has no videos in {dataset['videos']}; there are {', '.join(there)}")
+    return dataset["classes"] or there
+
+
+try:
+    SETTINGS = resolve_config(config)
+    EXPERIMENTS = resolve_experiments(SETTINGS, read_yaml(SETTINGS["experiments_file"]))
+    DATASET = SETTINGS["dataset"]
+    FACTS = {} if DATASET["source"] == "local" else read_yaml(REPOSITORY / f"config/datasets/{DATASET['name']}.yaml")
+    CLASSES = dataset_classes(DATASET, FACTS)
+    PRETRAINED = read_yaml(REPOSITORY / "config/weights.yaml")
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+NAME = DATASET["name"]
+RESULTS = f"results/{NAME}"
+LOGS = f"logs/{NAME}"
+RUN = f"{RESULTS}/runs/{{experiment}}/split{{split}}/seed{{seed}}"
+REPORT = SETTINGS["report"]["folder"]
+RUNS = runs(SETTINGS)
+NETWORKS = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "network"]
+BASELINES = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "baseline"]
+
+
+wildcard_constraints:
+    split=r"[123]",
+    seed=r"\d+",
+    class_name=r"\w+",
+
+
+def one_of(names):
+    """A wildcard's constraint: one of `names`, or nothing at all where there are none."""
+    return "|".join(names) or "(?!)"
+
+
+def here(path):
+    """A path as the user would type it: relative to the working directory where it lies below."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def code(script, *models):
+    """The script and every module of the package that it, or one of `models`, imports: edited code runs again."""
+    files = set(code_of(REPOSITORY / "scripts" / f"{script}.py")).union(*(code_of(model_file(m)) for m in models))
+    return [here(file) for file in sorted(files)]
+
+
+def model_code(script):
+    """An input function: `code` of the script and of the wildcard experiment's model."""
+
+
+    def files(wildcards):
+        return code(script, EXPERIMENTS[wildcards.experiment].model)
+
+    return files
+
+
+def experiment_settings(wildcards):
+    """All that the experiment's trainings depend on, as JSON: a changed setting runs it again, and only it."""
+    return json.dumps(EXPERIMENTS[wildcards.experiment].settings)
+
+
+def run_files(name):
+    """The file `name` of each run of the wildcard experiment."""
+    return [f"{RESULTS}/runs/{{experiment}}/split{split}/seed{seed}/{name}" for split, seed in RUNS]
+
+
+def split_seeds():
+    """The runs of an experiment, as the scripts take them: 1:1 1:2 2:1 ..."""
+    return " ".join(f"{split}:{seed}" for split, seed in RUNS)
+
+
+def image_weights(backbone):
+    """The file of the image network's weights: downloaded, pretrained here, or the user's own."""
+    if backbone["weights"] == "stills":
+        return f"{RESULTS}/weights/{backbone['architecture']}-stills.safetensors"
+    known = PRETRAINED.get(backbone["architecture"], {})
+    if backbone["weights"] in known:
+        return f"resources/weights/{Path(known[backbone['weights']]['url']).name}"
+    if not Path(backbone["weights"]).is_file():
+        names = ", ".join(["stills", *known])
+        raise WorkflowError(
+            f"backbone.weights: {backbone['weights']!r} is no file, and for {backbone['architecture']} there are {names}"
+        )
+    return backbone["weights"]
+
+
+def weights_download(wildcards):
+    """Address, size and checksum of torchvision's weights in the file `<wildcards.file>.pth`."""
+    known = (entry for entries in PRETRAINED.values() for entry in entries.values())
+    return next(entry for entry in known if Path(entry["url"]).stem == wildcards.file)

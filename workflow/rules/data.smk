@@ -1,0 +1,167 @@
+# Videos and lists -> clips -> frames -> manifest.
+
+VIDEOS = DATASET["videos"]
+LISTS = DATASET["lists"]
+LIST_FILES = [f"{LISTS}/{name}" for name in ucf101.LIST_FILES]
+
+if DATASET["source"] == "download":
+
+    rule download_videos:
+        """The archive of all videos; it goes when it is unpacked."""
+        input:
+            code=code("download"),
+        output:
+            temp(f"resources/{NAME}/{Path(FACTS['videos']['url']).name}"),
+        params:
+            file=FACTS["videos"],
+            tls="--insecure-tls" if FACTS["videos"]["insecure_tls"] else "",
+        log:
+            f"{LOGS}/download_videos.log",
+        conda:
+            "../../envs/data.yaml"
+        message:
+            "Downloading the videos of {NAME}"
+        shell:
+            "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
+            " --sha256 {params.file[sha256]} {params.tls} --output {output} 2> {log}"
+
+    rule unpack_videos:
+        input:
+            code=code("unpack"),
+            archive=rules.download_videos.output,
+        output:
+            directory(VIDEOS),
+        log:
+            f"{LOGS}/unpack_videos.log",
+        conda:
+            "../../envs/data.yaml"
+        message:
+            "Unpacking the videos"
+        shell:
+            "python scripts/unpack.py --archive {input.archive} --output {output} --strip 2> {log}"
+
+    rule download_lists:
+        input:
+            code=code("download"),
+        output:
+            f"resources/{NAME}/{Path(FACTS['lists']['url']).name}",
+        params:
+            file=FACTS["lists"],
+            tls="--insecure-tls" if FACTS["lists"]["insecure_tls"] else "",
+        log:
+            f"{LOGS}/download_lists.log",
+        conda:
+            "../../envs/data.yaml"
+        message:
+            "Downloading the lists of {NAME}"
+        shell:
+            "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
+            " --sha256 {params.file[sha256]} {params.tls} --output {output} 2> {log}"
+
+    rule unpack_lists:
+        input:
+            code=code("unpack"),
+            archive=rules.download_lists.output,
+        output:
+            LIST_FILES,
+        params:
+            folder=LISTS,
+        log:
+            f"{LOGS}/unpack_lists.log",
+        conda:
+            "../../envs/data.yaml"
+        message:
+            "Unpacking the lists"
+        shell:
+            "python scripts/unpack.py --archive {input.archive} --output {params.folder} --strip 2> {log}"
+
+
+if DATASET["source"] == "demo":
+
+    rule make_demo_videos:
+        input:
+            code=code("make_demo_videos"),
+        output:
+            LIST_FILES,
+            videos=directory(VIDEOS),
+        params:
+            lists=LISTS,
+            classes=CLASSES,
+        log:
+            f"{LOGS}/make_demo_videos.log",
+        conda:
+            "../../envs/data.yaml"
+        message:
+            "Making the demo's videos"
+        shell:
+            "python scripts/make_demo_videos.py --videos {output.videos} --lists {params.lists}"
+            " --classes {params.classes} 2> {log}"
+
+
+rule list_clips:
+    input:
+        code=code("list_clips"),
+        lists=LIST_FILES,
+        videos=ancient(VIDEOS),
+    output:
+        clips=f"{RESULTS}/clips.tsv",
+        summary=f"{RESULTS}/clips.json",
+    params:
+        lists=LISTS,
+        classes=CLASSES,
+        missing_videos=DATASET["missing_videos"],
+        clips_per_group=DATASET["clips_per_group"],
+    log:
+        f"{LOGS}/list_clips.log",
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Listing the clips"
+    shell:
+        "python scripts/list_clips.py --videos {input.videos} --lists {params.lists} --classes {params.classes}"
+        " --missing-videos {params.missing_videos} --clips-per-group {params.clips_per_group}"
+        " --output {output.clips} --summary {output.summary} 2> {log}"
+
+
+rule extract_frames:
+    input:
+        code=code("extract_frames"),
+        clips=f"{RESULTS}/clips.tsv",
+        videos=ancient(VIDEOS),
+    output:
+        frames=f"{RESULTS}/frames/{{class_name}}.tar",
+        index=f"{RESULTS}/frames/{{class_name}}.tsv",
+    params:
+        every=SETTINGS["frames"]["every"],
+        quality=SETTINGS["frames"]["quality"],
+    log:
+        f"{LOGS}/extract_frames/{{class_name}}.log",
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Extracting frames of {wildcards.class_name}"
+    shell:
+        "python scripts/extract_frames.py --clips {input.clips} --videos {input.videos}"
+        " --class-name {wildcards.class_name} --every {params.every} --quality {params.quality}"
+        " --frames {output.frames} --index {output.index} 2> {log}"
+
+
+rule build_manifest:
+    input:
+        code=code("build_manifest"),
+        clips=f"{RESULTS}/clips.tsv",
+        indexes=expand(rules.extract_frames.output.index, class_name=CLASSES),
+    output:
+        f"{RESULTS}/manifest.tsv",
+    log:
+        f"{LOGS}/build_manifest.log",
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Building the manifest"
+    shell:
+        "python scripts/build_manifest.py --clips {input.clips} --indexes {input.indexes} --output {output} 2> {log}"
+
+
+# The frames themselves: large, and vouched for by the manifest, which names every clip and its number of frames.
+FRAMES = ancient(expand(rules.extract_frames.output.frames, class_name=CLASSES))

@@ -1,0 +1,73 @@
+# The image network's weights, and its frozen features for the baselines.
+
+WEIGHTS = image_weights(SETTINGS["backbone"])
+
+
+rule download_weights:
+    input:
+        code=code("download"),
+    output:
+        "resources/weights/{file}.pth",
+    params:
+        file=weights_download,
+    log:
+        "logs/download_weights/{file}.log",
+    conda:
+        "../../envs/data.yaml"
+    message:
+        "Downloading ImageNet weights, {wildcards.file}"
+    shell:
+        "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
+        " --sha256 {params.file[sha256]} --output {output} 2> {log}"
+
+
+rule pretrain:
+    input:
+        code=code("pretrain"),
+    output:
+        f"{RESULTS}/weights/{{architecture}}-stills.safetensors",
+    params:
+        settings=json.dumps(SETTINGS["pretraining"]),
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    log:
+        f"{LOGS}/pretrain/{{architecture}}.log",
+    conda:
+        "../../envs/train.yaml"
+    message:
+        "Pretraining {wildcards.architecture} on made still images"
+    shell:
+        "python scripts/pretrain.py --architecture {wildcards.architecture} --settings {params.settings:q}"
+        " --gpus {resources.gpu} --threads {threads} --output {output} 2> {log}"
+
+
+rule extract_features:
+    input:
+        code=code("extract_features"),
+        manifest=rules.build_manifest.output,
+        frames=FRAMES,
+        weights=ancient(WEIGHTS),
+    output:
+        expand(f"{RESULTS}/features/block{{block}}.npy", block=[2, 3, 4]),
+    params:
+        frames=f"{RESULTS}/frames",
+        folder=f"{RESULTS}/features",
+        architecture=SETTINGS["backbone"]["architecture"],
+        view=json.dumps(SETTINGS["input"]),
+        every=SETTINGS["features"]["every"],
+        batch=SETTINGS["features"]["batch"],
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    log:
+        f"{LOGS}/extract_features.log",
+    conda:
+        "../../envs/train.yaml"
+    message:
+        "Extracting features of all frames after blocks 2, 3 and 4"
+    shell:
+        "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
+        " --weights {input.weights} --architecture {params.architecture} --input {params.view:q}"
+        " --every {params.every} --batch {params.batch} --gpus {resources.gpu} --threads {threads}"
+        " --output {params.folder} 2> {log}"

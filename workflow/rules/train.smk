@@ -1,0 +1,60 @@
+# One training a job for the networks; all trainings of an experiment in one job for the baselines, which take seconds.
+
+
+rule train_network:
+    input:
+        code=model_code("train_network"),
+        manifest=rules.build_manifest.output,
+        frames=FRAMES,
+        weights=ancient(WEIGHTS),
+    output:
+        weights=f"{RUN}/weights.safetensors",
+        history=f"{RUN}/history.jsonl",
+        run=f"{RUN}/run.json",
+    params:
+        frames=f"{RESULTS}/frames",
+        folder=RUN,
+        settings=experiment_settings,
+    wildcard_constraints:
+        experiment=one_of(NETWORKS),
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    log:
+        f"{LOGS}/train_network/{{experiment}}-split{{split}}-seed{{seed}}.log",
+    conda:
+        "../../envs/train.yaml"
+    message:
+        "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
+    shell:
+        "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames} --weights {input.weights}"
+        " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
+        " --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads} --output {params.folder} 2> {log}"
+
+
+rule train_baseline:
+    input:
+        code=model_code("train_baseline"),
+        manifest=rules.build_manifest.output,
+        features=rules.extract_features.output,
+    output:
+        weights=run_files("weights.safetensors"),
+        history=run_files("history.jsonl"),
+        run=run_files("run.json"),
+    params:
+        features=f"{RESULTS}/features",
+        runs_folder=f"{RESULTS}/runs",
+        runs=split_seeds(),
+        settings=experiment_settings,
+    wildcard_constraints:
+        experiment=one_of(BASELINES),
+    log:
+        f"{LOGS}/train_baseline/{{experiment}}.log",
+    conda:
+        "../../envs/train.yaml"
+    message:
+        "Training {wildcards.experiment} on all splits"
+    shell:
+        "python scripts/train_baseline.py --manifest {input.manifest} --features {params.features}"
+        " --experiment {wildcards.experiment} --settings {params.settings:q} --runs {params.runs}"
+        " --threads {threads} --output {params.runs_folder} 2> {log}"
