@@ -28,7 +28,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required=True, type=Path, help="the clips")
     parser.add_argument("--features", required=True, type=Path, help="folder of the features")
     parser.add_argument("--experiment", required=True, help="name of the experiment")
-    parser.add_argument("--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test")
+    parser.add_argument(
+        "--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test"
+    )
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
     return parser
@@ -42,7 +44,9 @@ def main(options: argparse.Namespace) -> None:
     for split, seed in options.runs:
         run = Run.within(options.output, options.experiment, split, seed)
         settings = run.read()["settings"]
-        store = FeatureStore(options.features, settings["settings"]["block"], clips, every=settings["features"]["every"])
+        store = FeatureStore(
+            options.features, settings["settings"]["block"], clips, every=settings["features"]["every"]
+        )
         module = load_model(settings["model"])
         baseline = Baseline(
             module.build(settings["settings"], store.dimensions, len(classes)), ZNorm.identity(store.dimensions)

@@ -30,7 +30,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required=True, type=Path, help="the clips")
     parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
     parser.add_argument("--experiment", required=True, help="name of the experiment")
-    parser.add_argument("--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test")
+    parser.add_argument(
+        "--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test"
+    )
     parser.add_argument("--batch", default=64, type=int, help="chunks in one pass")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")

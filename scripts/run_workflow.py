@@ -58,7 +58,9 @@ def main(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:  # the terminal sent it to snakemake as well, which stops its jobs first
         sys.exit(process.wait() or 130)
     if status:
-        raise UserError(f"the workflow stopped with status {status}; what is above says why, and the same command goes on")
+        raise UserError(
+            f"the workflow stopped with status {status}; what is above says why, and the same command goes on"
+        )
     report = Path(_merged(configfiles)["report"]["folder"]).resolve()
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print()

@@ -29,7 +29,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--features", required=True, type=Path, help="folder of the features")
     parser.add_argument("--experiment", required=True, help="name of the experiment")
     parser.add_argument("--settings", required=True, type=json.loads, help="its settings, JSON")
-    parser.add_argument("--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to train")
+    parser.add_argument(
+        "--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to train"
+    )
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
     return parser
@@ -40,9 +42,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(gpus=0, threads=options.threads)
     settings = options.settings
     clips = read_manifest(options.manifest)
-    store = FeatureStore(
-        options.features, settings["settings"]["block"], clips, every=settings["features"]["every"]
-    )
+    store = FeatureStore(options.features, settings["settings"]["block"], clips, every=settings["features"]["every"])
     module = load_model(settings["model"])
     for split, seed in options.runs:
         started = time.monotonic()

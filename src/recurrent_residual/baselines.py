@@ -52,7 +52,9 @@ class Baseline(nn.Module):
         return self.model(pad_sequence(list(videos), batch_first=True), lengths)
 
 
-def build_baseline(module: ModuleType, settings: dict[str, Any], store: FeatureStore, train: Sequence[int], classes: int) -> Baseline:
+def build_baseline(
+    module: ModuleType, settings: dict[str, Any], store: FeatureStore, train: Sequence[int], classes: int
+) -> Baseline:
     """A baseline with random weights (torch's global generator) and the Z-norm of the `train` clips' frames."""
     if settings["znorm"]:
         znorm = ZNorm.fit(torch.cat([store.of(clip) for clip in train]))

@@ -33,7 +33,7 @@ def save_checkpoint(path: Path, state: dict[str, Any], *, of: str) -> None:
 
 
 def load_checkpoint(path: Path, *, of: str) -> dict[str, Any] | None:
-    """The state saved under the fingerprint `of`; None if there is none, it is damaged, or it is of another training."""
+    """The state saved under the fingerprint `of`; None if there is none, it is damaged or another training's."""
     if not path.exists():
         return None
     try:

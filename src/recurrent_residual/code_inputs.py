@@ -70,4 +70,6 @@ def model_literal(name: str, constant: str) -> object:
     for node in _parse(model_file(name)).body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == constant for t in node.targets):
             return ast.literal_eval(node.value)
-    raise UserError(f"{model_file(name)}: assigns no {constant}; src/recurrent_residual/models/__init__.py says what it is")
+    raise UserError(
+        f"{model_file(name)}: assigns no {constant}; src/recurrent_residual/models/__init__.py says what it is"
+    )

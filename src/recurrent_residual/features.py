@@ -13,7 +13,7 @@ from torchvision.models.resnet import ResNet
 
 from recurrent_residual.backbone import block_features
 from recurrent_residual.chunks import JpegSource, cut, load_ahead
-from recurrent_residual.device import autocast
+from recurrent_residual.device import autocast, place
 from recurrent_residual.feature_store import BLOCKS, feature_file
 from recurrent_residual.files import atomic
 from recurrent_residual.manifest import Clip
@@ -42,7 +42,7 @@ def extract_features(
     """
     frames = cut(clips, length=1, every=every)
     batches = [frames[i : i + batch] for i in range(0, len(frames), batch)]
-    network.to(device, memory_format=torch.channels_last).eval()
+    place(network, device).eval()
     window = test_window(view).repeat(batch, 1)
     with ExitStack() as stack, torch.inference_mode():
         parts = {block: stack.enter_context(atomic(feature_file(folder, block))) for block in BLOCKS}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from recurrent_residual.chunks import JpegSource, cut, load_ahead
-from recurrent_residual.device import autocast
+from recurrent_residual.device import autocast, place
 from recurrent_residual.manifest import Clip
 from recurrent_residual.views import ViewSettings, batch_views, test_window
 
@@ -30,7 +30,7 @@ def predict_network(
 
     `network` maps chunks (B, T, 3, H, W) of T = `frames` frames to log-probabilities (B, classes).
     """
-    network.to(device, memory_format=torch.channels_last).eval()
+    place(network, device).eval()
     chunks = cut(clips, length=frames, every=every)
     batches = [chunks[i : i + batch] for i in range(0, len(chunks), batch)]
     window = test_window(view).repeat(batch, 1)

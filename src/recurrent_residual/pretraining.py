@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from recurrent_residual.backbone import build_backbone
 from recurrent_residual.demo.stills import still_images
-from recurrent_residual.device import autocast
+from recurrent_residual.device import autocast, place
 from recurrent_residual.files import atomic
 from recurrent_residual.views import ViewSettings, batch_views, training_windows
 
@@ -36,7 +36,7 @@ def pretrain(path: Path, architecture: str, settings: dict[str, Any], *, seed: i
     height, width = pixels.shape[2:]
     view = ViewSettings((width, height), settings["size"], (height, height * 7 // 8), flip=True)
     torch.manual_seed(seed)
-    network = build_backbone(architecture, classes=len(names)).to(device, memory_format=torch.channels_last)
+    network = place(build_backbone(architecture, classes=len(names)), device)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings["learning_rate"], total_steps=settings["epochs"] * (len(pixels) // settings["batch"])

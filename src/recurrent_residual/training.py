@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from recurrent_residual.checkpoint import load_checkpoint, save_checkpoint
 from recurrent_residual.chunks import Chunk, JpegSource, load_ahead
-from recurrent_residual.device import autocast
+from recurrent_residual.device import autocast, place
 from recurrent_residual.errors import UserError
 from recurrent_residual.views import ViewSettings, batch_views, training_windows
 
@@ -135,7 +135,7 @@ def train_network(
     Raises:
         UserError: the loss is no longer finite.
     """
-    network.to(device, memory_format=torch.channels_last)
+    place(network, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
     progress = Progress()
     if (state := load_checkpoint(checkpoint, of=fingerprint)) is not None:
@@ -155,9 +155,7 @@ def train_network(
     while progress.epoch < settings.epochs:
         epoch = Epoch.draw(len(chunks), view, seed=seed, epoch=progress.epoch)
         micro_batches = list(
-            epoch.micro_batches(
-                update_size=update_size, micro_batch=settings.micro_batch, first_update=progress.update
-            )
+            epoch.micro_batches(update_size=update_size, micro_batch=settings.micro_batch, first_update=progress.update)
         )
         frames = load_ahead(source, [[chunks[epoch.order[i]] for i in m] for m in micro_batches], workers=workers)
         epoch_started, epoch_earlier = time.monotonic(), progress.epoch_seconds

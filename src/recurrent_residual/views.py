@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Of the ImageNet images on which torchvision's weights were trained, for RGB in 0..1 (torchvision, ImageClassification).
+# Of the images on which torchvision's weights were trained, for RGB in 0..1 (torchvision, ImageClassification).
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -87,5 +87,7 @@ def batch_views(chunks: list[Tensor], windows: Tensor, size: int, device: torch.
     """`take_views` of chunks whose frames may differ in size: list of (T, 3, H, W) uint8 -> (B, T, 3, size, size)."""
     if len({chunk.shape for chunk in chunks}) == 1:
         return take_views(torch.stack(chunks).to(device, non_blocking=True), windows, size)
-    views = [take_views(chunk[None].to(device), window[None], size) for chunk, window in zip(chunks, windows, strict=True)]
+    views = [
+        take_views(chunk[None].to(device), window[None], size) for chunk, window in zip(chunks, windows, strict=True)
+    ]
     return torch.cat(views)

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_frames import MadeSource, made_clip
+
 from recurrent_residual.chunks import cut, load, load_ahead
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from made_frames import MadeSource, made_clip
+
 from recurrent_residual.backbone import build_backbone
 from recurrent_residual.chunks import cut, load
 from recurrent_residual.inference import predict_network

@@ -1,4 +1,4 @@
-# What every rule needs: the resolved configuration, where files lie, and which code a job runs.
+# The resolved configuration, where files lie, and which code a job runs.
 
 import json
 import os
@@ -28,7 +28,9 @@ def dataset_classes(dataset, facts):
     there = ucf101.available_classes(dataset["videos"], dataset["lists"])
     for name in dataset["classes"]:
         if name not in there:
-            raise UserError(f"dataset.classes: {name!r} has no videos in {dataset['videos']}; there are {', '.join(there)}")
+            raise UserError(
+                f"dataset.classes: {name!r} has no videos in {dataset['videos']}; there are {', '.join(there)}"
+            )
     return dataset["classes"] or there
 
 
@@ -78,7 +80,6 @@ def code(script, *models):
 def model_code(script):
     """An input function: `code` of the script and of the wildcard experiment's model."""
 
-
     def files(wildcards):
         return code(script, EXPERIMENTS[wildcards.experiment].model)
 
@@ -93,6 +94,29 @@ def experiment_settings(wildcards):
 def run_files(name):
     """The file `name` of each run of the wildcard experiment."""
     return [f"{RESULTS}/runs/{{experiment}}/split{split}/seed{seed}/{name}" for split, seed in RUNS]
+
+
+def _folder(files, above):
+    first = files if isinstance(files, str) else files[0]
+    return str(Path(first).parents[above])
+
+
+def folder_of_input(name, above=0):
+    """A params function: the folder of the input `name`, or one further `above`."""
+
+    def folder(wildcards, input):
+        return _folder(input[name], above)
+
+    return folder
+
+
+def folder_of_output(name, above=0):
+    """A params function: the folder of the output `name`, or one further `above`."""
+
+    def folder(wildcards, output):
+        return _folder(output[name], above)
+
+    return folder
 
 
 def split_seeds():

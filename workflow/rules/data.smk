@@ -12,13 +12,13 @@ if DATASET["source"] == "download":
             code=code("download"),
         output:
             temp(f"resources/{NAME}/{Path(FACTS['videos']['url']).name}"),
-        params:
-            file=FACTS["videos"],
-            tls="--insecure-tls" if FACTS["videos"]["insecure_tls"] else "",
         log:
             f"{LOGS}/download_videos.log",
         conda:
             "../../envs/data.yaml"
+        params:
+            file=FACTS["videos"],
+            tls="--insecure-tls" if FACTS["videos"]["insecure_tls"] else "",
         message:
             "Downloading the videos of {NAME}"
         shell:
@@ -45,13 +45,13 @@ if DATASET["source"] == "download":
             code=code("download"),
         output:
             f"resources/{NAME}/{Path(FACTS['lists']['url']).name}",
-        params:
-            file=FACTS["lists"],
-            tls="--insecure-tls" if FACTS["lists"]["insecure_tls"] else "",
         log:
             f"{LOGS}/download_lists.log",
         conda:
             "../../envs/data.yaml"
+        params:
+            file=FACTS["lists"],
+            tls="--insecure-tls" if FACTS["lists"]["insecure_tls"] else "",
         message:
             "Downloading the lists of {NAME}"
         shell:
@@ -63,13 +63,13 @@ if DATASET["source"] == "download":
             code=code("unpack"),
             archive=rules.download_lists.output,
         output:
-            LIST_FILES,
-        params:
-            folder=LISTS,
+            lists=LIST_FILES,
         log:
             f"{LOGS}/unpack_lists.log",
         conda:
             "../../envs/data.yaml"
+        params:
+            folder=folder_of_output("lists"),
         message:
             "Unpacking the lists"
         shell:
@@ -82,15 +82,15 @@ if DATASET["source"] == "demo":
         input:
             code=code("make_demo_videos"),
         output:
-            LIST_FILES,
+            lists=LIST_FILES,
             videos=directory(VIDEOS),
-        params:
-            lists=LISTS,
-            classes=CLASSES,
         log:
             f"{LOGS}/make_demo_videos.log",
         conda:
             "../../envs/data.yaml"
+        params:
+            lists=folder_of_output("lists"),
+            classes=CLASSES,
         message:
             "Making the demo's videos"
         shell:
@@ -106,15 +106,15 @@ rule list_clips:
     output:
         clips=f"{RESULTS}/clips.tsv",
         summary=f"{RESULTS}/clips.json",
-    params:
-        lists=LISTS,
-        classes=CLASSES,
-        missing_videos=DATASET["missing_videos"],
-        clips_per_group=DATASET["clips_per_group"],
     log:
         f"{LOGS}/list_clips.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        lists=folder_of_input("lists"),
+        classes=CLASSES,
+        missing_videos=DATASET["missing_videos"],
+        clips_per_group=DATASET["clips_per_group"],
     message:
         "Listing the clips"
     shell:
@@ -131,13 +131,13 @@ rule extract_frames:
     output:
         frames=f"{RESULTS}/frames/{{class_name}}.tar",
         index=f"{RESULTS}/frames/{{class_name}}.tsv",
-    params:
-        every=SETTINGS["frames"]["every"],
-        quality=SETTINGS["frames"]["quality"],
     log:
         f"{LOGS}/extract_frames/{{class_name}}.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        every=SETTINGS["frames"]["every"],
+        quality=SETTINGS["frames"]["quality"],
     message:
         "Extracting frames of {wildcards.class_name}"
     shell:

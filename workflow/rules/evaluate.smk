@@ -11,20 +11,20 @@ rule evaluate_network:
     output:
         predictions=run_files("predictions.parquet"),
         metrics=run_files("metrics.json"),
-    params:
-        frames=f"{RESULTS}/frames",
-        runs_folder=f"{RESULTS}/runs",
-        runs=split_seeds(),
-        batch=SETTINGS["evaluation"]["batch"],
+    log:
+        f"{LOGS}/evaluate_network/{{experiment}}.log",
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    conda:
+        "../../envs/train.yaml"
     threads: SETTINGS["threads"]
     resources:
         gpu=1,
-    log:
-        f"{LOGS}/evaluate_network/{{experiment}}.log",
-    conda:
-        "../../envs/train.yaml"
+    params:
+        frames=folder_of_input("frames"),
+        runs_folder=folder_of_input("runs", above=3),
+        runs=split_seeds(),
+        batch=SETTINGS["evaluation"]["batch"],
     message:
         "Testing {wildcards.experiment} on all splits"
     shell:
@@ -43,16 +43,16 @@ rule evaluate_baseline:
     output:
         predictions=run_files("predictions.parquet"),
         metrics=run_files("metrics.json"),
-    params:
-        features=f"{RESULTS}/features",
-        runs_folder=f"{RESULTS}/runs",
-        runs=split_seeds(),
-    wildcard_constraints:
-        experiment=one_of(BASELINES),
     log:
         f"{LOGS}/evaluate_baseline/{{experiment}}.log",
+    wildcard_constraints:
+        experiment=one_of(BASELINES),
     conda:
         "../../envs/train.yaml"
+    params:
+        features=folder_of_input("features"),
+        runs_folder=folder_of_input("runs", above=3),
+        runs=split_seeds(),
     message:
         "Testing {wildcards.experiment} on all splits"
     shell:

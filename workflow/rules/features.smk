@@ -8,12 +8,12 @@ rule download_weights:
         code=code("download"),
     output:
         "resources/weights/{file}.pth",
-    params:
-        file=weights_download,
     log:
         "logs/download_weights/{file}.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        file=weights_download,
     message:
         "Downloading ImageNet weights, {wildcards.file}"
     shell:
@@ -26,15 +26,15 @@ rule pretrain:
         code=code("pretrain"),
     output:
         f"{RESULTS}/weights/{{architecture}}-stills.safetensors",
-    params:
-        settings=json.dumps(SETTINGS["pretraining"]),
-    threads: SETTINGS["threads"]
-    resources:
-        gpu=1,
     log:
         f"{LOGS}/pretrain/{{architecture}}.log",
     conda:
         "../../envs/train.yaml"
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    params:
+        settings=json.dumps(SETTINGS["pretraining"]),
     message:
         "Pretraining {wildcards.architecture} on made still images"
     shell:
@@ -49,21 +49,21 @@ rule extract_features:
         frames=FRAMES,
         weights=ancient(WEIGHTS),
     output:
-        expand(f"{RESULTS}/features/block{{block}}.npy", block=[2, 3, 4]),
-    params:
-        frames=f"{RESULTS}/frames",
-        folder=f"{RESULTS}/features",
-        architecture=SETTINGS["backbone"]["architecture"],
-        view=json.dumps(SETTINGS["input"]),
-        every=SETTINGS["features"]["every"],
-        batch=SETTINGS["features"]["batch"],
-    threads: SETTINGS["threads"]
-    resources:
-        gpu=1,
+        features=expand(f"{RESULTS}/features/block{{block}}.npy", block=[2, 3, 4]),
     log:
         f"{LOGS}/extract_features.log",
     conda:
         "../../envs/train.yaml"
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    params:
+        frames=folder_of_input("frames"),
+        folder=folder_of_output("features"),
+        architecture=SETTINGS["backbone"]["architecture"],
+        view=json.dumps(SETTINGS["input"]),
+        every=SETTINGS["features"]["every"],
+        batch=SETTINGS["features"]["batch"],
     message:
         "Extracting features of all frames after blocks 2, 3 and 4"
     shell:

@@ -16,14 +16,14 @@ rule collect_tables:
         metrics=expand(run_files("metrics.json"), experiment=EXPERIMENTS),
     output:
         f"{RESULTS}/tables.json",
-    params:
-        runs_folder=f"{RESULTS}/runs",
-        chosen=list(EXPERIMENTS),
-        settings=json.dumps(SETTINGS),
     log:
         f"{LOGS}/collect_tables.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        runs_folder=folder_of_input("metrics", above=3),
+        chosen=list(EXPERIMENTS),
+        settings=json.dumps(SETTINGS),
     message:
         "Collecting the tables"
     shell:
@@ -39,12 +39,12 @@ rule render_html:
         tables=rules.collect_tables.output,
     output:
         report(f"{REPORT}/paper_tables.html", caption="../../report/templates/caption.rst", category="Tables"),
-    params:
-        templates=here(TEMPLATES),
     log:
         f"{LOGS}/render_html.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        templates=folder_of_input("templates"),
     message:
         "Rendering {output}"
     shell:
@@ -58,12 +58,12 @@ rule render_latex:
         tables=rules.collect_tables.output,
     output:
         f"{REPORT}/paper_tables.tex",
-    params:
-        templates=here(TEMPLATES),
     log:
         f"{LOGS}/render_latex.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        templates=folder_of_input("templates"),
     message:
         "Rendering {output}"
     shell:

@@ -11,19 +11,19 @@ rule train_network:
         weights=f"{RUN}/weights.safetensors",
         history=f"{RUN}/history.jsonl",
         run=f"{RUN}/run.json",
-    params:
-        frames=f"{RESULTS}/frames",
-        folder=RUN,
-        settings=experiment_settings,
+    log:
+        f"{LOGS}/train_network/{{experiment}}-split{{split}}-seed{{seed}}.log",
     wildcard_constraints:
         experiment=one_of(NETWORKS),
+    conda:
+        "../../envs/train.yaml"
     threads: SETTINGS["threads"]
     resources:
         gpu=1,
-    log:
-        f"{LOGS}/train_network/{{experiment}}-split{{split}}-seed{{seed}}.log",
-    conda:
-        "../../envs/train.yaml"
+    params:
+        frames=folder_of_input("frames"),
+        folder=folder_of_output("run"),
+        settings=experiment_settings,
     message:
         "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
     shell:
@@ -41,17 +41,17 @@ rule train_baseline:
         weights=run_files("weights.safetensors"),
         history=run_files("history.jsonl"),
         run=run_files("run.json"),
-    params:
-        features=f"{RESULTS}/features",
-        runs_folder=f"{RESULTS}/runs",
-        runs=split_seeds(),
-        settings=experiment_settings,
-    wildcard_constraints:
-        experiment=one_of(BASELINES),
     log:
         f"{LOGS}/train_baseline/{{experiment}}.log",
+    wildcard_constraints:
+        experiment=one_of(BASELINES),
     conda:
         "../../envs/train.yaml"
+    params:
+        features=folder_of_input("features"),
+        runs_folder=folder_of_output("run", above=3),
+        runs=split_seeds(),
+        settings=experiment_settings,
     message:
         "Training {wildcards.experiment} on all splits"
     shell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import product
@@ -73,7 +73,7 @@ def make_videos(
     groups: int = 25,
     clips: int = 2,
     processes: int = 1,
-    progress: Callable[[Iterator[None], int], Iterator[None]] = lambda done, total: done,
+    progress: Callable[[Iterator[None], int], Iterable[None]] = lambda done, total: done,
 ) -> int:
     """Make the data set: `clips` clips of each of `groups` groups of `classes`; return the number of clips.
 
