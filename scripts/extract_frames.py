@@ -13,7 +13,7 @@ import argparse
 from recurrent_residual import cli
 from recurrent_residual.clips import read_clips
 from recurrent_residual.errors import UserError
-from recurrent_residual.frames import extract
+from recurrent_residual.extraction import extract_frames
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
     clips = [clip for clip in read_clips(options.clips) if clip.class_name == options.class_name]
     if not clips:
         raise UserError(f"{options.clips}: no clip of class {options.class_name}; check --class-name")
-    decoded, written = extract(
+    decoded, written = extract_frames(
         clips, options.videos, options.frames, options.index, every=options.every, quality=options.quality
     )
     print(f"{options.class_name}: {len(clips)} clips, {decoded} frames decoded, {written} written")

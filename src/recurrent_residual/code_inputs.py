@@ -31,9 +31,10 @@ def imported_modules(file: Path) -> frozenset[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    candidates = (SOURCE / name.replace(".", "/") for name in names if name.partition(".")[0] == PACKAGE)
-    files = (p.with_suffix(".py") if p.with_suffix(".py").is_file() else p / "__init__.py" for p in candidates)
-    return frozenset(path for path in files if path.is_file())
+    own = {Path(*name.split(".")) for name in names if name.partition(".")[0] == PACKAGE}
+    own |= {parent for path in own for parent in path.parents if parent.name}  # a package's __init__ runs first
+    files = (SOURCE / candidate for path in own for candidate in (path.with_suffix(".py"), path / "__init__.py"))
+    return frozenset(file for file in files if file.is_file())
 
 
 @cache

@@ -18,7 +18,8 @@ from made_clips import number_of, write_avi
 from recurrent_residual import tsv
 from recurrent_residual.clips import ListedClip
 from recurrent_residual.errors import UserError
-from recurrent_residual.frames import INDEX_COLUMNS, FrameReader, _map, extract
+from recurrent_residual.extraction import extract_frames
+from recurrent_residual.frames import INDEX_COLUMNS, FrameReader, _map
 from recurrent_residual.video import decode_every
 
 LENGTHS = {1: 41, 2: 50, 3: 9}
@@ -32,7 +33,7 @@ def listed(group: int) -> ListedClip:
 def pull(folder: Path, name: str = "Archery") -> tuple[int, int]:
     tar, index = folder / f"{name}.tar", folder / f"{name}.tsv"
     clips = [listed(group) for group in LENGTHS]
-    return extract(clips, folder / "videos", tar, index, every=10, quality=95)
+    return extract_frames(clips, folder / "videos", tar, index, every=10, quality=95)
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_spelling_of_the_class(tmp_path: Path) -> None:
     clip = ListedClip(video, "HandstandPushups", 0, 1, 1, "HandstandPushups/x.avi", ("train", "test", "train"))
     write_avi(tmp_path / clip.path, 5)
     tar = tmp_path / "HandstandPushups.tar"
-    extract([clip], tmp_path, tar, tar.with_suffix(".tsv"), every=10, quality=95)
+    extract_frames([clip], tmp_path, tar, tar.with_suffix(".tsv"), every=10, quality=95)
     assert number_of(simplejpeg.decode_jpeg(FrameReader(tmp_path).read(video, 0))) == 0
 
 
@@ -169,5 +170,5 @@ def test_damaged_clips_are_all_named_and_nothing_is_written(folder: Path) -> Non
 def test_settings_out_of_range(tmp_path: Path, every: int, quality: int) -> None:
     """Settings that make no sense are refused before anything is read or written."""
     with pytest.raises(UserError, match="every must be 1 or more"):
-        extract([listed(1)], tmp_path, tmp_path / "x.tar", tmp_path / "x.tsv", every=every, quality=quality)
+        extract_frames([listed(1)], tmp_path, tmp_path / "x.tar", tmp_path / "x.tsv", every=every, quality=quality)
     assert not list(tmp_path.iterdir())
