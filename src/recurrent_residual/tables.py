@@ -8,55 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from recurrent_residual.claims import claim_of
 from recurrent_residual.config import runs as configured_runs
 from recurrent_residual.errors import UserError
-from recurrent_residual.intervals import LEVEL, RESAMPLES, bootstrap, interval
-from recurrent_residual.results import FinishedRun, read_finished
-
-CONFUSIONS_LISTED = 10
-
-
-@dataclass(frozen=True)
-class Result:
-    """All runs of one experiment."""
-
-    runs: dict[int, list[FinishedRun]]
-    """Runs by split, sorted by seed; splits without a run are left out."""
-    samples: dict[int, np.ndarray]
-    """Errors on resampled groups, by split (see `intervals`)."""
-    expected: int
-    """Number of runs that the configuration asks for."""
-
-    @property
-    def all_runs(self) -> list[FinishedRun]:
-        """Every run, by split and seed."""
-        return [run for runs in self.runs.values() for run in runs]
-
-    def errors(self, split: int) -> list[float]:
-        """The error of each seed on a split."""
-        return [run.metrics["error"] for run in self.runs[split]]
-
-    def summary(self, splits: Sequence[int]) -> dict[str, Any] | None:
-        """Mean error over `splits`, of each the mean over its seeds; None unless every split was run.
-
-        `sd` is the standard deviation over the seeds (n - 1) of a single split with several of them, else None.
-        """
-        if not splits or not set(splits) <= set(self.runs):
-            return None
-        several = len(splits) == 1 and len(self.runs[splits[0]]) > 1
-        return {
-            "splits": list(splits),
-            "error": float(np.mean([np.mean(self.errors(split)) for split in splits])),
-            "sd": float(np.std(self.errors(splits[0]), ddof=1)) if several else None,
-            "seeds": [len(self.runs[split]) for split in splits],
-            "interval": interval(np.mean([self.samples[split] for split in splits], axis=0)),
-        }
+from recurrent_residual.experiment_results import Result, check_same_clips, read_result
+from recurrent_residual.intervals import LEVEL, RESAMPLES
+from recurrent_residual.pictures import best_model, figure_of
+from recurrent_residual.results import FinishedRun
 
 
 def collect(
@@ -116,43 +77,6 @@ def collect(
         "clips": dict(clips),
         "settings": dict(settings),
     }
-
-
-def read_result(runs: Path, experiment: str, wanted: Sequence[tuple[int, int]]) -> Result:
-    """The runs of one experiment that the configuration asks for, as far as they are there.
-
-    Args:
-        runs: the folder of all runs.
-        experiment: its name.
-        wanted: (split, seed) of every run.
-    """
-    found: dict[int, list[FinishedRun]] = {}
-    for split, seed in wanted:
-        if run := read_finished(runs / experiment / f"split{split}" / f"seed{seed}"):
-            found.setdefault(split, []).append(run)
-    for of_split in found.values():
-        same_clips(of_split)
-    samples = {split: bootstrap(of_split, split=split) for split, of_split in found.items()}
-    return Result(found, samples, expected=len(wanted))
-
-
-def check_same_clips(results: Mapping[str, Result]) -> None:
-    """All experiments of a split must have been tested on the same clips.
-
-    Raises:
-        UserError: naming two folders that were not.
-    """
-    for split in {split for result in results.values() for split in result.runs}:
-        same_clips([result.runs[split][0] for result in results.values() if split in result.runs])
-
-
-def same_clips(runs: Sequence[FinishedRun]) -> None:
-    """Raise a UserError unless all `runs` were tested on the same clips."""
-    for run in runs[1:]:
-        if not np.array_equal(run.groups, runs[0].groups):
-            raise UserError(
-                f"{run.folder}: was tested on other clips than {runs[0].folder}; remove the older one and run again"
-            )
 
 
 def row_owners(experiments: Mapping[str, Any], paper: Mapping[str, Any]) -> dict[str, str]:
@@ -260,120 +184,6 @@ def numbers_of(result: Result | None, splits: list[int], *, compare: list[int], 
         "difference": None if paper is None or compared is None else 100 * (compared["error"] - paper),
         "runs": {"found": len(seconds), "expected": result.expected},
         "seconds": {"total": sum(seconds), "per_run": sum(seconds) / len(seconds)},
-    }
-
-
-def claim_of(
-    claim: Mapping[str, str],
-    paper: Mapping[str, Any],
-    owners: Mapping[str, str],
-    results: Mapping[str, Result],
-    splits: list[int],
-) -> dict[str, Any]:
-    """Whether one row has fewer errors than another, in the paper and in our runs over all splits.
-
-    The verdict is read from the interval of the paired difference: "holds" below zero, "reversed" above, else "open".
-
-    Raises:
-        UserError: `paper.yaml` names a row that it does not have.
-    """
-
-    def printed(row: str) -> float | None:
-        key, _, name = row.partition(".")
-        try:
-            return paper["tables"][key]["rows"][name].get("error")
-        except KeyError:
-            raise UserError(f"paper.yaml: claims: {row!r} is no row of a table") from None
-
-    ends = ("better", "than")
-    published = [printed(claim[end]) for end in ends]
-    out: dict[str, Any] = {
-        "text": claim["text"],
-        **{end: claim[end] for end in ends},
-        "paper": None if None in published else change(*published),  # type: ignore[arg-type]
-        "ours": None,
-        "verdict": None,
-    }
-    found = [results.get(owners.get(claim[end], "")) for end in ends]
-    summaries = [result.summary(splits) if result else None for result in found]
-    if summaries[0] is None or summaries[1] is None:
-        return out
-    samples = [np.mean([result.samples[split] for split in splits], axis=0) for result in found if result]
-    low, high = (100 * end for end in interval(samples[0] - samples[1]))
-    out["ours"] = {
-        **change(summaries[0]["error"], summaries[1]["error"]),
-        "interval": [low, high],
-        "splits": list(splits),
-        "errors": [summary["error"] for summary in summaries if summary],
-    }
-    out["verdict"] = "holds" if high < 0 else "reversed" if low > 0 else "open"
-    return out
-
-
-def change(new: float, old: float) -> dict[str, float | None]:
-    """From the error `old` to `new`: in points, and relative to `old` in per cent."""
-    return {"points": 100 * (new - old), "relative": 100 * (new - old) / old if old else None}
-
-
-def figure_of(figure: Mapping[str, str], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The points of a picture: the rows of a table, and the row that is drawn as a line across.
-
-    Raises:
-        UserError: `paper.yaml` names a table or row that it does not have.
-    """
-    rows = {row["id"]: row for table in tables for row in table["rows"]}
-    points = [row for row in rows.values() if row["id"].startswith(f"{figure['table']}.")]
-    if not points or figure["reference"] not in rows:
-        raise UserError(f"paper.yaml: figures: no table {figure['table']!r} or no row {figure['reference']!r}")
-
-    def point(row: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "label": row["label"][0],
-            "paper": row["paper"]["error"],
-            "ours": row["mean"] or row["compared"],
-            "by_split": row["by_split"],
-        }
-
-    return {
-        "title": figure["title"],
-        "axis": figure["axis"],
-        "table": figure["table"],
-        "points": [point(row) for row in points],
-        "reference": point(rows[figure["reference"]]),
-    }
-
-
-def best_model(
-    experiments: Mapping[str, Any], results: Mapping[str, Result], splits: list[int]
-) -> dict[str, Any] | None:
-    """The experiment with the least mean error over all splits, and what it takes for what.
-
-    Its confusion matrix adds up all splits, of each its first seed: row = true class, column = predicted class.
-    """
-    means = {name: summary for name, result in results.items() if (summary := result.summary(splits))}
-    if not means:
-        return None
-    name = min(means, key=lambda name: means[name]["error"])
-    runs = [results[name].runs[split][0] for split in splits]
-    classes = runs[0].metrics["classes"]
-    confusion = np.sum([run.metrics["confusion"] for run in runs], axis=0)
-    clips = confusion.sum(axis=1)
-    off = confusion - np.diag(np.diag(confusion))
-    order = np.argsort(-off, axis=None, kind="stable")[:CONFUSIONS_LISTED]
-    pairs = [divmod(int(i), len(classes)) for i in order]
-    return {
-        "experiment": name,
-        "title": experiments[name].get("title", name),
-        **means[name],
-        "folders": [str(run.folder) for run in runs],
-        "classes": classes,
-        "confusion": confusion.tolist(),
-        "per_class_error": [float(off[i].sum() / clips[i]) if clips[i] else None for i in range(len(classes))],
-        "confused": [
-            {"true": classes[i], "predicted": classes[j], "clips": int(off[i, j]), "of": int(clips[i])}
-            for i, j in pairs
-            if off[i, j]
-        ],
     }
 
 
