@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Usage:
     wall: float = 0.0
     memory: int = 0
     """Most bytes at one time, of all processes together."""
-    lived: Counter[str] = field(default_factory=Counter)
+    lived: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds that jobs' processes lived, by script."""
 
 

@@ -27,6 +27,7 @@ import simplejpeg
 
 from recurrent_residual import cli
 from recurrent_residual.errors import UserError
+from recurrent_residual.provenance import processor
 from recurrent_residual.video import decode_every
 
 try:
@@ -121,14 +122,6 @@ def measure(clips: list[Path], every: int, repeats: int) -> dict[tuple[str, str]
                     method(clip, every)
                 rates.setdefault((kind, name), []).append(frames / (cpu_seconds() - start))
     return {key: statistics.median(values) for key, values in rates.items()}
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main(options: argparse.Namespace) -> None:

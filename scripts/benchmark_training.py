@@ -1,9 +1,9 @@
 """Training frames a second of recurrent-residual networks, beside the plain ResNet on the same frames.
 
-The plain ResNet is torchvision's, trained on the same frames one by one. Both do what a training does with a batch: views
-of the frames, forward, loss, backward, a step of Adam; on a GPU in bf16. A variant and the plain network take turns, a
-turn being a few steps; a ratio is that of two turns that follow each other, so that other work on the machine meets
-both. Frames count as read: all T of a chunk, also where a variant need not compute all of them to the end.
+The plain ResNet is torchvision's, trained on the same frames one by one. Both do what a training does with a batch:
+views of the frames, forward, loss, backward, a step of Adam; on a GPU in bf16. A variant and the plain network take
+turns, a turn being a few steps; a ratio is that of two turns that follow each other, so that other work on the machine
+meets both. Frames count as read: all T of a chunk, also where a variant need not compute all of them to the end.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ FRAMES_STEP = 30
 
 
 class Plain(nn.Module):
-    """torchvision's ResNet on a chunk's frames, each by itself: (B, T, 3, H, W) -> (B * T, classes)."""
+    """torchvision's ResNet on a chunk's frames, each by itself."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
 
     def forward(self, clips: Tensor) -> Tensor:
+        """Log-probabilities of the classes, (B, T, 3, H, W) -> (B * T, classes)."""
         return self.backbone(clips.flatten(0, 1)).float().log_softmax(dim=-1)
 
 

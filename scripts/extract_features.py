@@ -1,22 +1,24 @@
 """Compute every sampled frame's features after blocks 2, 3 and 4 of the frozen image network (Section 4.1).
 
-Writes block2.npy, block3.npy and block4.npy: (frames, channels) float32, clips in the manifest's order. All twelve
-baselines on all splits read them.
+Writes block2.npy, block3.npy and block4.npy: (frames, channels) float32, clips in the manifest's order; and, last,
+features.json, which says how many and of what. All twelve baselines on all splits read them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import sys
 from pathlib import Path
 
 from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone, load_weights
 from recurrent_residual.device import choose_device
 from recurrent_residual.features import extract_features
+from recurrent_residual.files import write_text
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import read_manifest
+from recurrent_residual.provenance import describe
 from recurrent_residual.views import ViewSettings
 
 
@@ -53,7 +55,14 @@ def main(options: argparse.Namespace) -> None:
         device=device,
         workers=options.threads,
     )
-    print(f"{frames} frames of {len(clips)} clips", file=sys.stderr)
+    summary = {
+        "frames": frames,
+        "clips": len(clips),
+        "architecture": options.architecture,
+        "weights_sha256": hashlib.sha256(options.weights.read_bytes()).hexdigest(),
+        **describe(device),
+    }
+    write_text(options.output / "features.json", json.dumps(summary, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -125,12 +125,12 @@ def split_seeds():
 
 
 def image_weights(backbone):
-    """The file of the image network's weights: downloaded, pretrained here, or the user's own."""
+    """The file of the image network's weights: downloaded (it never changes), pretrained here, or the user's own."""
     if backbone["weights"] == "stills":
         return f"{RESULTS}/weights/{backbone['architecture']}-stills.safetensors"
     known = PRETRAINED.get(backbone["architecture"], {})
     if backbone["weights"] in known:
-        return f"resources/weights/{Path(known[backbone['weights']]['url']).name}"
+        return ancient(f"resources/weights/{Path(known[backbone['weights']]['url']).name}")
     if not Path(backbone["weights"]).is_file():
         names = ", ".join(["stills", *known])
         raise WorkflowError(

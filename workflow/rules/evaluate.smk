@@ -37,7 +37,8 @@ rule evaluate_baseline:
     input:
         code=model_code("evaluate_baseline"),
         manifest=rules.build_manifest.output,
-        features=rules.extract_features.output,
+        features=FEATURES,
+        summary=rules.extract_features.output.summary,
         # Written last by a training; it vouches for the weights beside it.
         runs=run_files("run.json"),
     output:

@@ -30,7 +30,7 @@ rule pretrain:
         f"{LOGS}/pretrain/{{architecture}}.log",
     conda:
         "../../envs/train.yaml"
-    threads: SETTINGS["threads"]
+    threads: 2
     resources:
         gpu=1,
     params:
@@ -47,9 +47,10 @@ rule extract_features:
         code=code("extract_features"),
         manifest=rules.build_manifest.output,
         frames=FRAMES,
-        weights=ancient(WEIGHTS),
+        weights=WEIGHTS,
     output:
         features=expand(f"{RESULTS}/features/block{{block}}.npy", block=[2, 3, 4]),
+        summary=f"{RESULTS}/features/features.json",
     log:
         f"{LOGS}/extract_features.log",
     conda:
@@ -71,3 +72,7 @@ rule extract_features:
         " --weights {input.weights} --architecture {params.architecture} --input {params.view:q}"
         " --every {params.every} --batch {params.batch} --gpus {resources.gpu} --threads {threads}"
         " --output {params.folder} 2> {log}"
+
+
+# Gigabytes, and vouched for by the summary, which is written last.
+FEATURES = ancient(rules.extract_features.output.features)

@@ -6,7 +6,7 @@ rule train_network:
         code=model_code("train_network"),
         manifest=rules.build_manifest.output,
         frames=FRAMES,
-        weights=ancient(WEIGHTS),
+        weights=WEIGHTS,
     output:
         weights=f"{RUN}/weights.safetensors",
         history=f"{RUN}/history.jsonl",
@@ -36,7 +36,8 @@ rule train_baseline:
     input:
         code=model_code("train_baseline"),
         manifest=rules.build_manifest.output,
-        features=rules.extract_features.output,
+        features=FEATURES,
+        summary=rules.extract_features.output.summary,
     output:
         weights=run_files("weights.safetensors"),
         history=run_files("history.jsonl"),
