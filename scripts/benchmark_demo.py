@@ -49,7 +49,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--configfile", default="config/demo.yaml", help="configuration to run, relative to the copy")
     parser.add_argument("--cores", default=os.cpu_count() or 1, type=int, help="processor cores")
-    parser.add_argument("--interval", default=0.2, type=float, help="seconds between two looks at the processes")
+    parser.add_argument("--interval", default=0.5, type=float, help="seconds between two looks at the processes")
     return parser
 
 
@@ -76,7 +76,7 @@ def memory(process: psutil.Process) -> int:
 
 
 def watch(process: subprocess.Popen, interval: float) -> Usage:
-    """Look at `process` and all below it until it ends."""
+    """Look at `process` (run_workflow.py, whose child is snakemake, whose children are jobs) until it ends."""
     usage, root = Usage(), psutil.Process(process.pid)
     started = looked = weighed = time.monotonic()
     while process.poll() is None:
@@ -84,11 +84,10 @@ def watch(process: subprocess.Popen, interval: float) -> Usage:
         now = time.monotonic()
         total = 0
         weigh = now - weighed >= 1  # reading PSS costs milliseconds a process
-        for child in [root, *_children(root)]:
+        for child in below(root):
             try:
-                # The commands of rules are what Snakemake started itself; what they start belongs to them.
-                if child.ppid() != process.pid and (found := SCRIPT.search(" ".join(_command(child, process.pid)))):
-                    usage.lived[found[1]] += now - looked
+                if (script := job_script(child, process.pid)) is not None:
+                    usage.lived[script] += now - looked
                 total += memory(child) if weigh else 0
             except psutil.NoSuchProcess:
                 continue
@@ -99,17 +98,21 @@ def watch(process: subprocess.Popen, interval: float) -> Usage:
     return usage
 
 
-def _children(root: psutil.Process) -> list[psutil.Process]:
+def below(root: psutil.Process) -> list[psutil.Process]:
+    """`root` and all processes that it and they started; nothing when it has ended."""
     try:
-        return root.children(recursive=True)
+        return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 
 
-def _command(process: psutil.Process, top: int) -> list[str]:
-    """The command line of a job (a grandchild of `top`: run_workflow.py, snakemake, job); nothing of any other."""
+def job_script(process: psutil.Process, top: int) -> str | None:
+    """The script that a job, grandchild of `top`, runs; None for other processes, a job's own children among them."""
     parent = process.parent()
-    return process.cmdline() if parent is not None and parent.ppid() == top else []
+    if parent is None or parent.ppid() != top:
+        return None
+    found = SCRIPT.search(" ".join(process.cmdline()))
+    return found[1] if found else None
 
 
 def own_work(logs: Path) -> dict[str, list[float]]:

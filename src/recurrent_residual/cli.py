@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +35,10 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     except BrokenPipeError:
         sys.exit(1)
     print(f"worked {time.perf_counter() - start:.2f} s", file=sys.stderr)
+    # Taking torch down module by module costs half a second a job; every file is closed and synced by now.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def split_seed(text: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from av.video.reformatter import VideoReformatter
 
 from recurrent_residual.errors import UserError
 
@@ -45,6 +46,7 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
     path = Path(path)
     kept: list[Kept] = []
     count = 0
+    reformatter = VideoReformatter()  # one for all: a frame by itself makes its own each time
     _refuse_cut_short(path)
     try:
         with av.open(str(path)) as container:
@@ -54,7 +56,7 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
             stream.codec_context.thread_count = 1  # more waste time at 320 x 240; the workflow uses processes
             for frame in _frames(container, stream, every):
                 if frame and count % every == 0:
-                    kept.append(keep(frame.to_ndarray(format="rgb24", threads=1)))
+                    kept.append(keep(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()))
                 count += 1
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             width, height = stream.codec_context.width, stream.codec_context.height

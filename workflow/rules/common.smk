@@ -23,14 +23,12 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}/src' PATH='{OW
 
 def dataset_classes(dataset, facts):
     """Names of the classes, known before any job runs: chosen, or on disk, or in the data set's own table."""
-    if dataset["source"] != "local":
-        return dataset["classes"] or facts["classes"]
-    there = ucf101.available_classes(dataset["videos"], dataset["lists"])
+    local = dataset["source"] == "local"
+    there = ucf101.available_classes(dataset["videos"], dataset["lists"]) if local else facts["classes"]
     for name in dataset["classes"]:
         if name not in there:
-            raise UserError(
-                f"dataset.classes: {name!r} has no videos in {dataset['videos']}; there are {', '.join(there)}"
-            )
+            where = f"has no videos in {dataset['videos']}" if local else f"is no class of {dataset['name']}"
+            raise UserError(f"dataset.classes: {name!r} {where}; there are {', '.join(there)}")
     return dataset["classes"] or there
 
 
@@ -87,8 +85,11 @@ def model_code(script):
 
 
 def experiment_settings(wildcards):
-    """All that the experiment's trainings depend on, as JSON: a changed setting runs it again, and only it."""
-    return json.dumps(EXPERIMENTS[wildcards.experiment].settings)
+    """All that the experiment's trainings depend on, as JSON: a changed setting runs it again, and only it.
+
+    Sorted, because the order of keys depends on how the configuration files were named on the command line.
+    """
+    return json.dumps(EXPERIMENTS[wildcards.experiment].settings, sort_keys=True)
 
 
 def run_files(name):

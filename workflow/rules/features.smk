@@ -34,7 +34,7 @@ rule pretrain:
     resources:
         gpu=1,
     params:
-        settings=json.dumps(SETTINGS["pretraining"]),
+        settings=json.dumps(SETTINGS["pretraining"], sort_keys=True),
     message:
         "Pretraining {wildcards.architecture} on made still images"
     shell:
@@ -62,7 +62,7 @@ rule extract_features:
         frames=folder_of_input("frames"),
         folder=folder_of_output("features"),
         architecture=SETTINGS["backbone"]["architecture"],
-        view=json.dumps(SETTINGS["input"]),
+        view=json.dumps(SETTINGS["input"], sort_keys=True),
         every=SETTINGS["features"]["every"],
         batch=SETTINGS["features"]["batch"],
     message:

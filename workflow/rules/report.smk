@@ -23,7 +23,7 @@ rule collect_tables:
     params:
         runs_folder=folder_of_input("metrics", above=3),
         chosen=list(EXPERIMENTS),
-        settings=json.dumps(SETTINGS),
+        settings=json.dumps(SETTINGS, sort_keys=True),
     message:
         "Collecting the tables"
     shell:
