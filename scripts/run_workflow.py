@@ -67,6 +67,7 @@ def main(options: argparse.Namespace) -> None:
     print("Nothing to do: the report is up to date." if idle else f"Done in {minutes} min {seconds:02d} s.")
     print(f"  {report / 'paper_tables.html'}")
     print(f"  {report / 'paper_tables.tex'}")
+    sys.exit()  # nothing more to print: these lines are the last
 
 
 def _merged(configfiles: list[Path]) -> dict:
