@@ -30,7 +30,7 @@ rule pretrain:
         f"{LOGS}/pretrain/{{architecture}}.log",
     conda:
         "../../envs/train.yaml"
-    threads: 2
+    threads: SETTINGS["threads"]
     resources:
         gpu=1,
     params:
