@@ -41,6 +41,7 @@ def main(options: argparse.Namespace) -> None:
         here = Path("results") / f"{options.configfile.stem}-folders.yaml"
         write_text(here, json.dumps({"dataset": folders}) + "\n")
         configfiles.append(here)
+    report = Path(_merged(configfiles)["report"]["folder"]).resolve()
     started = time.monotonic()
     command = [
         *(sys.executable, "-m", "snakemake", "--cores", options.cores, "--quiet", "host", "reason"),
@@ -61,7 +62,6 @@ def main(options: argparse.Namespace) -> None:
         raise UserError(
             f"the workflow stopped with status {status}; what is above says why, and the same command goes on"
         )
-    report = Path(_merged(configfiles)["report"]["folder"]).resolve()
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print()
     print("Nothing to do: the report is up to date." if idle else f"Done in {minutes} min {seconds:02d} s.")
