@@ -2,6 +2,7 @@
 # make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist     the same on real clips, with a small network
 # make test                                   install what tests need, and run them all
 # make benchmark                              measure (CLIPS=/path/UCF-101/SomeClass: on real clips)
+# make clean                                  remove what demo and quick made; the paper's results stay
 # make lock                                   resolve requirements*.in anew
 # The paper itself: . .venv/bin/activate && snakemake --cores all
 
@@ -42,10 +43,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/snakemake --lint
 
 benchmark: $(VENV)/.installed-test
-	$(BIN)/python scripts/benchmark.py $(if $(CLIPS),--clips $(CLIPS))
+	$(BIN)/python scripts/benchmark.py $(if $(CLIPS),--clips "$(CLIPS)")
 
 lock:
 	for name in requirements requirements-test requirements-installer; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet $$name.in -o $$name.txt; done
 
 clean:
-	rm -rf results logs .snakemake resources/demo report/paper_tables.*
+	rm -rf results/demo results/quick results/quick-folders.yaml logs/demo logs/quick resources/demo

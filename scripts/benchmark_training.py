@@ -93,7 +93,7 @@ def trainer(
     labels = torch.arange(outputs, device=device) % CLASSES
 
     def step() -> None:
-        x = batch_views(chunks, windows, view.size, device)
+        x = batch_views(chunks, windows, view, device)
         with autocast(device):
             log_probabilities = network(x)
         loss = F.nll_loss(log_probabilities, labels)

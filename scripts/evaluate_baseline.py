@@ -19,6 +19,7 @@ from recurrent_residual.evaluation import write_evaluation
 from recurrent_residual.feature_store import FeatureStore, ZNorm
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
+from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
 
 
@@ -38,7 +39,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
-    choose_device(gpus=0, threads=options.threads)
+    device = choose_device(gpus=0, threads=options.threads)
+    provenance = describe(device)
     clips = read_manifest(options.manifest)
     classes = class_names(clips)
     for split, seed in options.runs:
@@ -54,10 +56,9 @@ def main(options: argparse.Namespace) -> None:
         baseline.load_state_dict(load_file(run.weights))
         test = [i for i, clip in enumerate(clips) if clip.role(split) == "test"]
         started = time.monotonic()
-        probabilities = predict_baseline(baseline, [store.of(i) for i in test])
-        write_evaluation(
-            run, [clips[i] for i in test], probabilities.numpy(), classes, seconds=time.monotonic() - started
-        )
+        probabilities = predict_baseline(baseline, (store.of(i) for i in test))
+        seconds, tested = time.monotonic() - started, [clips[i] for i in test]
+        write_evaluation(run, tested, probabilities.numpy(), classes, seconds=seconds, provenance=provenance)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from recurrent_residual.frames import FrameReader
 from recurrent_residual.inference import predict_network
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
+from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
 from recurrent_residual.views import ViewSettings
 
@@ -43,6 +44,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
     device = choose_device(gpus=options.gpus, threads=options.threads)
+    provenance = describe(device)
     clips = read_manifest(options.manifest)
     classes = class_names(clips)
     source = FrameReader(options.frames)
@@ -65,7 +67,8 @@ def main(options: argparse.Namespace) -> None:
             device=device,
             workers=options.threads,
         )
-        write_evaluation(run, test, probabilities.numpy(), classes, seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        write_evaluation(run, test, probabilities.numpy(), classes, seconds=seconds, provenance=provenance)
 
 
 if __name__ == "__main__":

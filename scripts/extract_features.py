@@ -41,6 +41,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
     device = choose_device(gpus=options.gpus, threads=options.threads)
+    provenance = describe(device)
     network = build_backbone(options.architecture, classes=1)
     load_weights(network, options.weights)
     clips = read_manifest(options.manifest)
@@ -60,7 +61,7 @@ def main(options: argparse.Namespace) -> None:
         "clips": len(clips),
         "architecture": options.architecture,
         "weights_sha256": hashlib.sha256(options.weights.read_bytes()).hexdigest(),
-        **describe(device),
+        **provenance,
     }
     write_text(options.output / "features.json", json.dumps(summary, indent=2) + "\n")
 

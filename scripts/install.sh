@@ -18,16 +18,19 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then # Debian and Ubuntu pack 
     fi
 fi
 
-[ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
-pip="$venv/bin/pip --disable-pip-version-check"
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
+# The package itself is used where it stands, so that every script can be called by hand.
+echo "$PWD/src" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/recurrent_residual.pth"
+
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 requirements=
 for file in "$@"; do requirements="$requirements -r $file"; done
 echo "Installing $* into $venv (PyTorch with CUDA: some gigabytes)"
 # shellcheck disable=SC2086
-if $pip install -q --require-hashes -r requirements-installer.txt &&
+if pip install -q --require-hashes -r requirements-installer.txt &&
     "$venv/bin/uv" pip install --python "$venv/bin/python" --compile-bytecode --require-hashes $requirements; then
     exit 0
 fi
 echo "uv could not install everything; trying again with pip"
 # shellcheck disable=SC2086
-$pip install --require-hashes $requirements
+pip install --require-hashes $requirements

@@ -3,7 +3,7 @@
     python scripts/list_clips.py --videos UCF-101 --lists ucfTrainTestlist --output clips.tsv --summary clips.json
 
 Stops when a group stands in both train and test of a split, when a clip of the lists is missing (unless
---missing-videos drop), and when a class has no train or no test clip in some split.
+--missing-videos drop), and when a class has no train or no test clip in one of the --splits.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import json
 
 from recurrent_residual import cli, files
 from recurrent_residual.clips import list_clips, write_clips
+from recurrent_residual.ucf101 import SPLITS
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--videos", required=True, help="folder of class folders of .avi files")
     parser.add_argument("--lists", required=True, help="folder of classInd.txt, trainlist01.txt, testlist01.txt, ...")
-    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="classes to use; without it, all on disk")
-    parser.add_argument("--missing-videos", choices=("error", "drop"), default="error", help="for clips not on disk")
+    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="classes to use; without it, all")
+    parser.add_argument(
+        "--missing-videos", choices=("error", "drop"), default="error", help="clips or classes not on disk"
+    )
     parser.add_argument("--clips-per-group", type=int, default=0, help="use the first N clips of a group; 0 is all")
+    parser.add_argument("--splits", nargs="+", type=int, choices=SPLITS, default=SPLITS, help="splits that are used")
     parser.add_argument("--output", required=True, help="table of clips to write")
     parser.add_argument("--summary", required=True, help="JSON with the counts to write")
     return parser
@@ -34,6 +38,7 @@ def main(options: argparse.Namespace) -> None:
         classes=options.classes,
         missing_videos=options.missing_videos,
         clips_per_group=options.clips_per_group,
+        splits=options.splits,
     )
     write_clips(options.output, clips)
     files.write_text(options.summary, json.dumps(summary, indent=1) + "\n")

@@ -13,12 +13,16 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.utils import update_config
+
 from recurrent_residual import cli
 from recurrent_residual.config import read_yaml, resolve_config
 from recurrent_residual.errors import UserError
 from recurrent_residual.files import write_text
 
+# How snakemake says that it has nothing to do, and that another one runs, or died without a word, in this folder.
 NOTHING = "Nothing to be done"
+LOCKED = "LockException"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -50,10 +54,11 @@ def main(options: argparse.Namespace) -> None:
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     assert process.stderr is not None
-    idle = False
+    idle = locked = False
     try:
         for line in process.stderr:
             idle = idle or line.startswith(NOTHING)
+            locked = locked or line.startswith(LOCKED)
             print(line, end="", file=sys.stderr, flush=True)
         status = process.wait()
     except KeyboardInterrupt:  # the terminal sent it to snakemake as well, which stops its jobs first
@@ -71,11 +76,10 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _merged(configfiles: list[Path]) -> dict:
-    """The configuration as snakemake merges it; only the top two levels are nested."""
+    """The configuration as snakemake merges it."""
     merged: dict = {}
     for file in configfiles:
-        for key, value in read_yaml(file).items():
-            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+        update_config(merged, read_yaml(file))
     return resolve_config(merged)
 
 

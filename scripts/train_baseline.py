@@ -19,6 +19,7 @@ from recurrent_residual.device import choose_device
 from recurrent_residual.feature_store import FeatureStore
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
+from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
 
 
@@ -40,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
     device = choose_device(gpus=0, threads=options.threads)
-    settings = options.settings
+    settings, provenance = options.settings, describe(device)
     clips = read_manifest(options.manifest)
     store = FeatureStore(options.features, settings["settings"]["block"], clips, every=settings["features"]["every"])
     module = load_model(settings["model"])
@@ -51,7 +52,7 @@ def main(options: argparse.Namespace) -> None:
         baseline = build_baseline(module, settings["settings"], store, train, len(class_names(clips)))
         history = train_baseline(
             baseline,
-            [store.of(i) for i in train],
+            (store.of(i) for i in train),
             torch.tensor([clips[i].label for i in train]),
             settings=BaselineSettings.of(settings["baselines"]),
             seed=seed,
@@ -61,7 +62,7 @@ def main(options: argparse.Namespace) -> None:
             baseline,
             history,
             settings=settings,
-            device=device,
+            provenance=provenance,
             counts={"train_clips": len(train), "updates": int(history[-1]["updates"])},
             seconds=time.monotonic() - started,
         )

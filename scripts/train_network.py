@@ -20,6 +20,7 @@ from recurrent_residual.device import choose_device
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
+from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
 from recurrent_residual.training import TrainingSettings, train_network
 from recurrent_residual.views import ViewSettings
@@ -44,7 +45,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
     device = choose_device(gpus=options.gpus, threads=options.threads)
-    settings = options.settings
+    settings, provenance = options.settings, describe(device)
     clips = read_manifest(options.manifest)
     train = [clip for clip in clips if clip.role(options.split) == "train"]
     torch.manual_seed(options.seed)
@@ -53,6 +54,8 @@ def main(options: argparse.Namespace) -> None:
     network = load_model(settings["model"]).build(settings["settings"], backbone)
     training = TrainingSettings.of(settings["training"])
     chunks = cut(train, length=network.frames, every=training.every)
+    # On the CPU the number of threads changes rounding; a GPU's result does not depend on it.
+    threads = options.threads if device.type == "cpu" else None
     checkpoint = options.output / "checkpoint.pt"
     progress = train_network(
         network,
@@ -65,7 +68,7 @@ def main(options: argparse.Namespace) -> None:
         workers=options.threads,
         checkpoint=checkpoint,
         fingerprint=fingerprint(
-            json.dumps([settings, options.split, options.seed, options.threads]), options.manifest, options.weights
+            json.dumps([settings, options.split, options.seed, device.type, threads]), options.manifest, options.weights
         ),
     )
     write_run(
@@ -73,7 +76,7 @@ def main(options: argparse.Namespace) -> None:
         network,
         progress.history,
         settings=settings,
-        device=device,
+        provenance=provenance,
         counts={"train_clips": len(train), "train_chunks": len(chunks), "updates": progress.updates},
         seconds=progress.seconds,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
@@ -56,21 +56,18 @@ def build_baseline(
     module: ModuleType, settings: dict[str, Any], store: FeatureStore, train: Sequence[int], classes: int
 ) -> Baseline:
     """A baseline with random weights (torch's global generator) and the Z-norm of the `train` clips' frames."""
-    if settings["znorm"]:
-        znorm = ZNorm.fit(torch.cat([store.of(clip) for clip in train]))
-    else:
-        znorm = ZNorm.identity(store.dimensions)
+    znorm = ZNorm.fit(store.of(clip) for clip in train) if settings["znorm"] else ZNorm.identity(store.dimensions)
     return Baseline(module.build(settings, store.dimensions, classes), znorm)
 
 
 def train_baseline(
-    baseline: Baseline, videos: Sequence[Tensor], labels: Tensor, *, settings: BaselineSettings, seed: int
+    baseline: Baseline, videos: Iterable[Tensor], labels: Tensor, *, settings: BaselineSettings, seed: int
 ) -> list[dict[str, float]]:
     """Train with Adam on ordinary batches (the paper's update after 1 % of the data exempts the baselines).
 
     Args:
         baseline: changed in place.
-        videos: the train clips' vectors, each (frames, D), not normalised.
+        videos: the train clips' vectors, each (frames, D), not normalised; read one at a time.
         labels: (videos,).
 
     Returns:
@@ -108,7 +105,7 @@ def train_baseline(
 
 
 @torch.inference_mode()
-def predict_baseline(baseline: Baseline, videos: Sequence[Tensor], *, batch: int = 256) -> Tensor:
+def predict_baseline(baseline: Baseline, videos: Iterable[Tensor], *, batch: int = 256) -> Tensor:
     """Class probabilities of videos given by their vectors, each (frames, D): (videos, classes)."""
     baseline.eval()
     prepared = [baseline.prepare(video) for video in videos]

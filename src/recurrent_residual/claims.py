@@ -19,7 +19,7 @@ def claim_of(
     results: Mapping[str, Result],
     splits: list[int],
 ) -> dict[str, Any]:
-    """Whether one row has fewer errors than another, in the paper and in our runs over all splits.
+    """Whether one row has fewer errors than another, in the paper on its tables' split and in our runs over all splits.
 
     The verdict is read from the interval of the paired difference: "holds" below zero, "reversed" above, else "open".
 
@@ -27,19 +27,21 @@ def claim_of(
         UserError: `paper.yaml` names a row that it does not have.
     """
 
-    def printed(row: str) -> float | None:
+    def printed(row: str) -> tuple[float | None, list[int]]:
         key, _, name = row.partition(".")
         try:
-            return paper["tables"][key]["rows"][name].get("error")
+            table = paper["tables"][key]
+            return table["rows"][name].get("error"), table["compare_splits"]
         except KeyError:
             raise UserError(f"paper.yaml: claims: {row!r} is no row of a table") from None
 
     ends = ("better", "than")
-    published = [printed(claim[end]) for end in ends]
+    published, of_splits = zip(*(printed(claim[end]) for end in ends), strict=True)
     out: dict[str, Any] = {
         "text": claim["text"],
         **{end: claim[end] for end in ends},
-        "paper": None if None in published else change(*published),  # type: ignore[arg-type]
+        "paper": None if None in published else change(*published),
+        "paper_splits": sorted(set().union(*of_splits)),
         "ours": None,
         "verdict": None,
     }

@@ -32,8 +32,8 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
         main(options)
     except UserError as error:
         sys.exit(f"error: {error}")
-    except BrokenPipeError:
-        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written to: the message names the file
+        sys.exit(f"error: {error}")
     print(f"worked {time.perf_counter() - start:.2f} s", file=sys.stderr)
     # Taking torch down module by module costs half a second a job; every file is closed and synced by now.
     sys.stdout.flush()

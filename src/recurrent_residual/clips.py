@@ -71,17 +71,23 @@ def list_clips(
     classes: Sequence[str] | None = None,
     missing_videos: str = "error",
     clips_per_group: int = 0,
+    splits: Sequence[int] = ucf101.SPLITS,
 ) -> tuple[list[ListedClip], dict[str, Any]]:
     """Join the lists with the files below `videos`; return the clips and a summary for the report.
 
-    `classes`: the classes to use; None takes all that are on disk. `missing_videos`: what to do when a clip of the
-    lists is not on disk, "error" or "drop". `clips_per_group`: use the first so many clips of each group; 0 takes all.
-    The clips are sorted by class, then by name. Raises `UserError` for bad lists or folders, for a group that stands
-    on both sides of a split, for missing clips unless they are to be dropped, and for a class that is left without a
-    train or a test clip in some split.
+    `classes`: the classes to use; None takes all of the class index. `missing_videos`: what to do when a clip of the
+    lists is not on disk, "error" or "drop"; "drop" with no `classes` takes those on disk. `clips_per_group`: use the
+    first so many clips of each group; 0 takes all. `splits`: those that will be used. The clips are sorted by class,
+    then by name. Raises `UserError` for bad lists or folders, for a group that stands on both sides of a split, for
+    missing clips unless they are to be dropped, and for a class that is left without a train or a test clip in one of
+    `splits`.
     """
     index = ucf101.read_classes(lists)
-    chosen = _choose(videos, lists, index, classes)
+    available = ucf101.available_classes(videos, lists)
+    if not available:
+        raise UserError(f"{videos}: no class folder with .avi files; name the folder that holds the class folders")
+    drop = missing_videos == "drop"
+    chosen = _choose(lists, index, classes or (available if drop else index))
     listed, roles = _read_lists(lists, index, chosen)
     files = {
         (name, Path(file).stem.casefold()): f"{name}/{file}"
@@ -89,11 +95,11 @@ def list_clips(
         for file in ucf101.clips_on_disk(videos, name)
     }
     missing = sorted(entry.video for key, entry in listed.items() if key not in files)
-    if missing and missing_videos != "drop":
+    if missing and not drop:
         few = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise UserError(
             f"{videos}: {len(missing)} of {len(listed)} clips of the lists are missing ({few}); "
-            "complete the folder, or set missing_videos: drop"
+            "complete the folder, choose dataset.classes, or set missing_videos: drop"
         )
 
     clips: list[ListedClip] = []
@@ -111,7 +117,7 @@ def list_clips(
         clips.append(
             ListedClip(entry.video, entry.class_name, label, entry.group, entry.clip, files[key], tuple(roles[key]))
         )
-    splits = _count_splits(clips, chosen)
+    check_splits(clips, chosen, splits)
     summary = {
         "listed": len(listed),
         "found": len(clips),
@@ -121,23 +127,20 @@ def list_clips(
         "classes": chosen,
         "unlisted_files": sum(key not in listed for key in files),
         "classes_not_chosen": len(index) - len(chosen),
-        "splits": splits,
+        "absent_classes": [name for name in index if name not in available],
+        "splits": {
+            str(split): {role: sum(clip.role(split) == role for clip in clips) for role in (TRAIN, TEST)}
+            for split in ucf101.SPLITS
+        },
     }
     return clips, summary
 
 
-def _choose(videos: str | Path, lists: str | Path, index: Sequence[str], classes: Sequence[str] | None) -> list[str]:
-    """The classes to use, in the order of the class index."""
-    available = ucf101.available_classes(videos, lists)
-    if not classes:
-        if not available:
-            raise UserError(f"{videos}: no class folder with .avi files; name the folder that holds the class folders")
-        return available
+def _choose(lists: str | Path, index: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """`classes` in the order of the class index."""
     for name in classes:
         if name not in index:
             raise UserError(f"classes: {name} is no class of {Path(lists) / ucf101.CLASS_INDEX}")
-        if name not in available:
-            raise UserError(f"{Path(videos) / name}: no folder with .avi files; complete it or leave the class out")
     return [name for name in index if name in classes]
 
 
@@ -167,15 +170,14 @@ def _read_lists(
     return listed, roles
 
 
-def _count_splits(clips: Sequence[ListedClip], chosen: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Train and test clips of each split; every class must have some of both."""
-    for split in ucf101.SPLITS:
+def check_splits(clips: Sequence[ListedClip], classes: Sequence[str], splits: Sequence[int]) -> None:
+    """Raise `UserError` for a class without a train or a test clip in one of `splits`: it could never be wrong."""
+    for split in splits:
         for role in (TRAIN, TEST):
             present = {clip.class_name for clip in clips if clip.role(split) == role}
-            for name in chosen:
+            for name in classes:
                 if name not in present:
-                    raise UserError(f"{name}: no {role} clip in split {split}; add clips or leave the class out")
-    return {
-        str(split): {role: sum(clip.role(split) == role for clip in clips) for role in (TRAIN, TEST)}
-        for split in ucf101.SPLITS
-    }
+                    raise UserError(
+                        f"{name}: no {role} clip in split {split}; add clips, leave the split out "
+                        f"(seeds.split{split}: 0), or choose dataset.classes without {name}"
+                    )

@@ -28,13 +28,22 @@ def imported_modules(file: Path) -> frozenset[Path]:
     for node in ast.walk(_parse(file)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(file, node)
+            names.add(module)
+            names.update(f"{module}.{alias.name}" for alias in node.names)
     own = {Path(*name.split(".")) for name in names if name.partition(".")[0] == PACKAGE}
     own |= {parent for path in own for parent in path.parents if parent.name}  # a package's __init__ runs first
     files = (SOURCE / candidate for path in own for candidate in (path.with_suffix(".py"), path / "__init__.py"))
     return frozenset(file for file in files if file.is_file())
+
+
+def _absolute(file: Path, node: ast.ImportFrom) -> str:
+    """The module that `from ... import` names, also where it is relative to `file`."""
+    if not node.level:
+        return node.module or ""
+    parts = file.relative_to(SOURCE).with_suffix("").parts[: -node.level] if file.is_relative_to(SOURCE) else ()
+    return ".".join([*parts, *filter(None, [node.module])])
 
 
 @cache
@@ -68,9 +77,14 @@ def model_literal(name: str, constant: str) -> object:
     Raises:
         UserError: the module assigns none.
     """
-    for node in _parse(model_file(name)).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == constant for t in node.targets):
-            return ast.literal_eval(node.value)
-    raise UserError(
-        f"{model_file(name)}: assigns no {constant}; src/recurrent_residual/models/__init__.py says what it is"
-    )
+    file = model_file(name)
+    for node in _parse(file).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                raise UserError(f"{file}:{node.lineno}: {constant} must be a plain literal") from None
+    raise UserError(f"{file}: assigns no {constant}; models/__init__.py beside it says what that is")

@@ -28,6 +28,8 @@ def read_yaml(path: str | Path) -> Any:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
 
@@ -39,10 +41,18 @@ def validate(value: Any, schema_name: str, *, source: str) -> Any:
         UserError: names `source`, the key and what it may be.
     """
     schema = read_yaml(SCHEMAS / f"{schema_name}.yaml")
-    error = next(iter(sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: list(e.path))), None)
-    if error is not None:
-        raise UserError(f"{source}: {_explain(error)}")
+    _check(value, schema, source=source)
     return fill_defaults(value, schema)
+
+
+def _check(value: Any, schema: Mapping[str, Any], *, source: str) -> None:
+    # A mistyped key first: it is the likely cause of a missing one.
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(value),
+        key=lambda error: (error.validator != "additionalProperties", [str(part) for part in error.path]),
+    )
+    if errors:
+        raise UserError(f"{source}: {_explain(errors[0])}")
 
 
 def fill_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -63,7 +73,7 @@ def _explain(error: Any) -> str:
     place = ".".join(str(part) for part in error.path)
     if error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
-        unknown = next(key for key in error.instance if key not in known)
+        unknown = str(next(key for key in error.instance if key not in known))
         close = difflib.get_close_matches(unknown, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
         return f"unknown key {'.'.join(filter(None, [place, unknown]))!r}; {hint}"
@@ -133,13 +143,13 @@ def resolve_experiments(config: Mapping[str, Any], entries: Any) -> dict[str, Ex
 def _resolve(name: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Experiment:
     source = f"{config['experiments_file']}: {name}"
     try:
-        kind, known = model_literal(entry["model"], "KIND"), model_literal(entry["model"], "SETTINGS")
+        kind, known, required = (model_literal(entry["model"], name) for name in ("KIND", "SETTINGS", "REQUIRED"))
+        if kind not in ("network", "baseline"):
+            raise UserError(f"model {entry['model']!r}: KIND is {kind!r}, not 'network' or 'baseline'")
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
-    assert isinstance(kind, str) and isinstance(known, tuple)
-    for key in entry["settings"]:
-        if key not in known:
-            raise UserError(f"{source}: model {entry['model']!r} has no setting {key!r}; it has {', '.join(known)}")
+    schema = {"type": "object", "properties": known, "required": required, "additionalProperties": False}
+    _check({"settings": entry["settings"]}, {"properties": {"settings": schema}}, source=source)
     section, other = ("training", "baselines") if kind == "network" else ("baselines", "training")
     if entry[other]:
         raise UserError(f"{source}: a {kind} takes `{section}:`, not `{other}:`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import http.client
 import ssl
@@ -31,6 +32,8 @@ def download(
         raise UserError(f"{url}: insecure_tls needs a sha256, which alone can vouch for the content")
     if output.is_file() and not _wrong(output.stat().st_size, _digest(output), size, sha256):
         return False
+    for killed in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
+        killed.unlink()  # what an earlier try left: gigabytes
     context = ssl._create_unverified_context() if insecure_tls else None
     digest = hashlib.sha256()
     try:

@@ -53,7 +53,13 @@ def metrics(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -
 
 
 def write_evaluation(
-    run: Run, clips: Sequence[Clip], probabilities: np.ndarray, classes: Sequence[str], *, seconds: float
+    run: Run,
+    clips: Sequence[Clip],
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    *,
+    seconds: float,
+    provenance: dict[str, object],
 ) -> None:
     """Write predictions.parquet and, last, metrics.json into the run's folder.
 
@@ -63,6 +69,7 @@ def write_evaluation(
         probabilities: (clips, classes) float32.
         classes: names, by label.
         seconds: what the test took.
+        provenance: where and with which code it was done (`provenance.describe`).
     """
     write_predictions(run.folder / "predictions.parquet", clips, probabilities)
     labels = np.array([clip.label for clip in clips])
@@ -72,5 +79,6 @@ def write_evaluation(
         "seed": run.seed,
         **metrics(labels, probabilities.argmax(axis=1), classes),
         "seconds": round(seconds, 3),
+        "provenance": provenance,
     }
     write_text(run.folder / "metrics.json", json.dumps(description) + "\n")

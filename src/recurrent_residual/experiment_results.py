@@ -82,7 +82,7 @@ def check_same_clips(results: Mapping[str, Result]) -> None:
 def same_clips(runs: Sequence[FinishedRun]) -> None:
     """Raise a UserError unless all `runs` were tested on the same clips."""
     for run in runs[1:]:
-        if not np.array_equal(run.groups, runs[0].groups):
+        if not np.array_equal(run.videos, runs[0].videos):
             raise UserError(
                 f"{run.folder}: was tested on other clips than {runs[0].folder}; remove the older one and run again"
             )

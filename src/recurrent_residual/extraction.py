@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterable
@@ -42,12 +43,15 @@ def extract_frames(
                 except UserError as error:
                     damaged.append(str(error))
                     continue
+                digest = hashlib.sha256()
                 for frame, content in zip(sampled_frames(decoded.frames, every), decoded.kept, strict=True):
                     info = tarfile.TarInfo(member(clip.video, frame))
                     info.size = len(content)
                     archive.addfile(info, io.BytesIO(content))
+                    digest.update(content)
                     written += 1
-                values = (clip.video, decoded.frames, decoded.width, decoded.height, round(decoded.fps, 3))
+                size = (decoded.frames, decoded.width, decoded.height, round(decoded.fps, 3))
+                values = (clip.video, *size, digest.hexdigest()[:16])
                 rows.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
         if damaged:
             raise UserError(f"{len(damaged)} damaged clip(s): " + "; ".join(damaged))

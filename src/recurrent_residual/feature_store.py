@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,19 @@ class ZNorm:
     scale: Tensor
 
     @classmethod
-    def fit(cls, frames: Tensor) -> ZNorm:
-        """Mean and standard deviation over all given frames (N, D); a dimension with no spread is left at 0.
+    def fit(cls, videos: Iterable[Tensor]) -> ZNorm:
+        """Mean and standard deviation over all frames of `videos`, each (frames, D), which are read one at a time.
 
-        Give train frames only. Statistics per video would make every video's mean exactly zero.
+        Give train videos only. A dimension with no spread is left at 0. Statistics per video would make every video's
+        mean exactly zero.
         """
-        frames = frames.double()
-        mean, std = frames.mean(dim=0), frames.std(dim=0, unbiased=False)
+        count, mean, squares = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        for video in videos:  # Chan, Golub, LeVeque 1983: exact where the textbook formula cancels
+            frames = video.double()
+            own, both = frames.mean(dim=0), count + len(frames)
+            squares = squares + (frames - own).square().sum(dim=0) + (own - mean).square() * count * len(frames) / both
+            mean, count = mean + (own - mean) * len(frames) / both, both
+        std = (squares / count).sqrt()
         # Rounding leaves a constant dimension a spread of about 1e-16 of its value, which must not be blown up to 1.
         spread = std > 1e-7 * mean.abs().clamp(min=1e-30)
         scale = torch.where(spread, 1 / std.clamp(min=1e-300), 0.0)

@@ -1,4 +1,4 @@
-"""Frozen features of single frames after blocks 2, 3 and 4 (Section 4.1), and their Z-normalisation."""
+"""Frozen features of single frames after blocks 2, 3 and 4 (Section 4.1)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torchvision.models.resnet import ResNet
 
 from recurrent_residual.backbone import block_features
 from recurrent_residual.chunks import JpegSource, cut, load_ahead
-from recurrent_residual.device import autocast, place
+from recurrent_residual.device import place
 from recurrent_residual.feature_store import BLOCKS, feature_file
 from recurrent_residual.files import atomic
 from recurrent_residual.manifest import Clip
@@ -49,14 +48,12 @@ def extract_features(
         arrays: dict[int, np.memmap] = {}
         done = 0
         for loaded in load_ahead(source, batches, workers=workers):
-            x = batch_views(loaded, window[: len(loaded)], view.size, device).squeeze(1)
-            with autocast(device):
-                vectors: list[tuple[int, Tensor]] = list(block_features(network, x))
-            for block, vector in vectors:
+            x = batch_views(loaded, window[: len(loaded)], view, device).squeeze(1)
+            for block, vector in block_features(network, x):  # in full precision: it is one cheap pass
                 if block not in arrays:
                     shape = (len(frames), vector.shape[1])
                     arrays[block] = np.lib.format.open_memmap(parts[block], "w+", np.float32, shape)
-                arrays[block][done : done + len(vector)] = vector.float().cpu().numpy()
+                arrays[block][done : done + len(vector)] = vector.cpu().numpy()
             done += len(loaded)
         for array in arrays.values():
             array.flush()

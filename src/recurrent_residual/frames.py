@@ -13,7 +13,8 @@ from pathlib import Path
 from recurrent_residual import ucf101
 from recurrent_residual.errors import UserError
 
-INDEX_COLUMNS = ("video", "frames", "width", "height", "fps")
+# sha256: first 16 digits of the digest of the clip's JPEGs, one after the other, so that the table tells of any change.
+INDEX_COLUMNS = ("video", "frames", "width", "height", "fps", "sha256")
 BLOCK = 512  # bytes: a tar is a row of such blocks, a header and then the content of each member
 
 

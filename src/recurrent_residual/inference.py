@@ -36,7 +36,7 @@ def predict_network(
     window = test_window(view).repeat(batch, 1)
     scores = []
     for loaded in load_ahead(source, batches, workers=workers):
-        x = batch_views(loaded, window[: len(loaded)], view.size, device)
+        x = batch_views(loaded, window[: len(loaded)], view, device)
         with autocast(device):
             scores.append(network(x).exp().cpu())
     score = torch.cat(scores)

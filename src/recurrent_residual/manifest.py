@@ -15,16 +15,20 @@ sampled_frames = frames.sampled_frames
 
 @dataclass(frozen=True)
 class Clip(clips.ListedClip):
-    """A clip with what decoding it found: the number of frames, their size in pixels, and frames a second."""
+    """A clip with what decoding it found: the number of frames, their size in pixels, and frames a second.
+
+    `sha256` stands for the JPEGs (see `frames`): other pixels give another manifest, and all later stages go by that.
+    """
 
     frames: int
     width: int
     height: int
     fps: float
+    sha256: str
 
     def row(self) -> dict[str, object]:
         """The clip as a line of the manifest, one value a column."""
-        return {**super().row(), "frames": self.frames, "width": self.width, "height": self.height, "fps": self.fps}
+        return {**super().row(), **{column: getattr(self, column) for column in frames.INDEX_COLUMNS[1:]}}
 
 
 def read_manifest(path: str | Path) -> list[Clip]:
@@ -61,4 +65,5 @@ def _clip(row: dict[str, str]) -> Clip:
         width=int(row["width"]),
         height=int(row["height"]),
         fps=float(row["fps"]),
+        sha256=row["sha256"],
     )

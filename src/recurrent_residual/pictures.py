@@ -16,27 +16,30 @@ CONFUSIONS_LISTED = 10
 def figure_of(figure: Mapping[str, str], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The points of a picture: the rows of a table, and the row that is drawn as a line across.
 
+    `ours` is the error on `splits`, the table's compare_splits, so that both points of a row are of one split.
+
     Raises:
         UserError: `paper.yaml` names a table or row that it does not have.
     """
     rows = {row["id"]: row for table in tables for row in table["rows"]}
-    points = [row for row in rows.values() if row["id"].startswith(f"{figure['table']}.")]
-    if not points or figure["reference"] not in rows:
+    table = next((table for table in tables if table["id"] == figure["table"]), None)
+    if table is None or figure["reference"] not in rows:
         raise UserError(f"paper.yaml: figures: no table {figure['table']!r} or no row {figure['reference']!r}")
 
     def point(row: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "label": row["label"][0],
             "paper": row["paper"]["error"],
-            "ours": row["mean"] or row["compared"],
+            "ours": row["compared"],
             "by_split": row["by_split"],
         }
 
     return {
         "title": figure["title"],
         "axis": figure["axis"],
-        "table": figure["table"],
-        "points": [point(row) for row in points],
+        "table": table["id"],
+        "splits": table["compare_splits"],
+        "points": [point(row) for row in table["rows"]],
         "reference": point(rows[figure["reference"]]),
     }
 
@@ -61,7 +64,7 @@ def best_model(
     pairs = [divmod(int(i), len(classes)) for i in order]
     return {
         "experiment": name,
-        "title": experiments[name].get("title", name),
+        "title": experiments[name]["title"],
         **means[name],
         "folders": [str(run.folder) for run in runs],
         "classes": classes,

@@ -50,7 +50,7 @@ def pretrain(path: Path, architecture: str, settings: dict[str, Any], *, seed: i
         windows = training_windows(len(pixels), view, generator)
         # The last, shorter batch is left out: batch norm on a few images would disturb the running statistics.
         for index in order[: len(order) // settings["batch"] * settings["batch"]].split(settings["batch"]):
-            x = batch_views([pixels[i][None] for i in index], windows[index], view.size, device).squeeze(1)
+            x = batch_views([pixels[i][None] for i in index], windows[index], view, device).squeeze(1)
             with autocast(device):
                 logits = network(x)
             target = targets[index].to(device)

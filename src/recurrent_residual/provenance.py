@@ -14,7 +14,7 @@ import torch
 
 
 def commit() -> str:
-    """The repository's commit, with "+changes" where the working tree differs from it; "unknown" without git."""
+    """The repository's commit, with "+changes" where files differ from it or are new; "unknown" without git."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -23,9 +23,14 @@ def commit() -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def processor() -> str:
@@ -43,7 +48,7 @@ def hardware(device: torch.device) -> str:
 
 
 def describe(device: torch.device) -> dict[str, object]:
-    """Commit, versions, hardware, command line and time, as they stand in each run's run.json."""
+    """Commit, versions, hardware, command line and time, now: ask before the work, for code may change meanwhile."""
     packages = ("torch", "torchvision", "numpy")
     return {
         "device": device.type,
@@ -52,5 +57,5 @@ def describe(device: torch.device) -> dict[str, object]:
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
         "commit": commit(),
         "command": shlex.join(["python", *sys.argv]),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
     }

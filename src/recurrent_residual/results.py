@@ -23,10 +23,15 @@ class FinishedRun:
     """run.json: settings, time, device, commit, command."""
     history: list[dict[str, float]]
     """A line an epoch: training loss and training error."""
-    groups: np.ndarray
-    """Group of each test clip, (clips,), as "v_Class_g01"; sorted by clip."""
+    videos: np.ndarray
+    """Names of the test clips, (clips,), sorted."""
     wrong: np.ndarray
     """Whether each test clip was classified wrongly, (clips,) bool, in the same order."""
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Group of each test clip, (clips,), as "v_Class_g01", in the same order."""
+        return np.array([video.rpartition("_c")[0] for video in self.videos], dtype=str)
 
 
 def read_finished(folder: Path) -> FinishedRun | None:
@@ -48,8 +53,7 @@ def read_finished(folder: Path) -> FinishedRun | None:
     wrong = (table["label"].to_numpy() != table["predicted"].to_numpy())[order]
     if len(wrong) != metrics["videos"] or not np.isclose(wrong.mean(), metrics["error"]):
         raise UserError(f"{folder / 'metrics.json'}: is not of the predictions beside it; evaluate the run again")
-    groups = np.array([video.rpartition("_c")[0] for video in videos[order]], dtype=str)
-    return FinishedRun(folder, metrics, read_json(folder / "run.json"), history, groups, wrong)
+    return FinishedRun(folder, metrics, read_json(folder / "run.json"), history, videos[order], wrong)
 
 
 def read(path: str | Path) -> str:

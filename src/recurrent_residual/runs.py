@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from recurrent_residual.files import atomic, write_text
-from recurrent_residual.provenance import describe
+from recurrent_residual.provenance import now
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def write_run(
     history: list[dict[str, float]],
     *,
     settings: dict[str, Any],
-    device: torch.device,
+    provenance: dict[str, object],
     counts: dict[str, int],
     seconds: float,
 ) -> None:
@@ -63,6 +62,7 @@ def write_run(
         **counts,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(seconds, 3),
-        **describe(device),
+        **provenance,
+        "finished": now(),
     }
     write_text(run.folder / "run.json", json.dumps(description, indent=2) + "\n")

@@ -18,6 +18,7 @@ from recurrent_residual.experiment_results import Result, check_same_clips, read
 from recurrent_residual.intervals import LEVEL, RESAMPLES
 from recurrent_residual.pictures import best_model, figure_of
 from recurrent_residual.results import FinishedRun
+from recurrent_residual.rows import row_owners
 
 
 def collect(
@@ -34,7 +35,7 @@ def collect(
 
     Args:
         runs: folder with <experiment>/split<N>/seed<K>/.
-        experiments: `experiments.yaml`.
+        experiments: `experiments.yaml`, validated.
         paper: `paper.yaml`.
         decisions: `decisions.yaml`.
         clips: the summary that `list_clips` wrote.
@@ -61,7 +62,7 @@ def collect(
     return {
         "paper": {key: paper[key] for key in ("title", "authors", "year", "address")},
         "slips": list(paper.get("slips", [])),
-        "report": {"title": paper["title"], "comparable": True, "notice": "", **settings.get("report", {})},
+        "report": report_of(settings, clips),
         "summary": summary_of(every_run, expected=sum(result.expected for result in results.values())),
         "splits": splits,
         "intervals": {"level": LEVEL, "resamples": RESAMPLES},
@@ -79,27 +80,19 @@ def collect(
     }
 
 
-def row_owners(experiments: Mapping[str, Any], paper: Mapping[str, Any]) -> dict[str, str]:
-    """The experiment that stands in each row: row id (table.row) -> experiment.
-
-    Raises:
-        UserError: an experiment names a row that `paper.yaml` lacks or quotes, or one that another has.
-    """
-    rows = {f"{key}.{row}": entry for key, table in paper["tables"].items() for row, entry in table["rows"].items()}
-    owners: dict[str, str] = {}
-    for name, entry in experiments.items():
-        for row in entry.get("rows") or []:
-            if row not in rows:
-                raise UserError(
-                    f"experiments.yaml, {name}: rows: {row!r} is no row of paper.yaml; without `rows` it gets a table "
-                    "of its own"
-                )
-            if rows[row].get("quoted"):
-                raise UserError(f"experiments.yaml, {name}: rows: {row!r} is quoted from other papers (paper.yaml)")
-            if row in owners:
-                raise UserError(f"experiments.yaml, {name}: rows: {row!r} is already the row of {owners[row]}")
-            owners[row] = name
-    return owners
+def report_of(settings: Mapping[str, Any], clips: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `report` of the configuration; comparable only where it says so and nothing speaks against it."""
+    dataset, backbone = settings["dataset"], settings["backbone"]
+    against = {
+        "The videos are a made data set, not UCF-101.": dataset["source"] == "demo",
+        f"{clips['missing']:,} of {clips['listed']:,} clips of the lists were missing.": clips["missing"],
+        f"{clips['left_out']:,} clips were left out (dataset.clips_per_group).": clips["left_out"],
+        f"{clips['classes_not_chosen']} classes of the lists were not used.": clips["classes_not_chosen"],
+        f"The image network is {backbone['architecture']}, not resnet50.": backbone["architecture"] != "resnet50",
+        "The image network was pretrained on made still images, not on ImageNet.": backbone["weights"] == "stills",
+    }
+    reasons = [sentence for sentence, applies in against.items() if applies]
+    return {**settings["report"], "comparable": settings["report"]["comparable"] and not reasons, "reasons": reasons}
 
 
 def table_of(
@@ -138,13 +131,13 @@ def further_table(
     experiments: Mapping[str, Any], results: Mapping[str, Result], splits: list[int]
 ) -> dict[str, Any] | None:
     """A table of the experiments that stand in no row of the paper; None where there are none."""
-    own = [name for name, entry in experiments.items() if not entry.get("rows")]
+    own = [name for name, entry in experiments.items() if not entry["rows"]]
     if not own:
         return None
     rows = [
         {
             "id": f"further.{name}",
-            "label": [experiments[name].get("title", name)],
+            "label": [experiments[name]["title"]],
             "paper": {"error": None},
             "experiment": name,
             "status": status_of(results.get(name)),
@@ -190,10 +183,10 @@ def numbers_of(result: Result | None, splits: list[int], *, compare: list[int], 
 def experiment_of(entry: Mapping[str, Any], result: Result | None) -> dict[str, Any]:
     """An experiment's entry with all its runs: the provenance of every number that it stands behind."""
     return {
-        "title": entry.get("title", ""),
+        "title": entry["title"],
         "model": entry["model"],
-        "settings": dict(entry.get("settings", {})),
-        "rows": list(entry.get("rows") or []),
+        "settings": dict(entry["settings"]),
+        "rows": list(entry["rows"]),
         "status": status_of(result),
         "runs": [provenance(run) for run in result.all_runs] if result else [],
     }

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -41,12 +42,12 @@ class TrainingSettings:
         """From the validated `training` section."""
         return cls(**{f.name: settings[f.name] for f in fields(cls)})
 
-    def update_size(self, chunks: int) -> int:
-        """Chunks whose gradients are added up before one step of the optimiser."""
+    def updates(self, chunks: int) -> int:
+        """Steps of the optimiser in an epoch of so many chunks."""
         if self.batch is not None:
-            return self.batch
+            return math.ceil(chunks / self.batch)
         assert self.update_fraction is not None, "the schema asks for one of the two"
-        return max(1, math.ceil(chunks * self.update_fraction))
+        return min(chunks, round(1 / self.update_fraction))
 
 
 @dataclass
@@ -97,12 +98,20 @@ class Epoch:
         order = torch.randperm(chunks, generator=generator).tolist()
         return cls(order, training_windows(chunks, view, generator))
 
-    def micro_batches(self, *, update_size: int, micro_batch: int, first_update: int) -> Iterator[range]:
-        """Positions in `order`, a range a micro-batch; none spans two updates."""
-        for start in range(first_update * update_size, len(self.order), update_size):
-            stop = min(start + update_size, len(self.order))
-            for micro in range(start, stop, micro_batch):
-                yield range(micro, min(micro + micro_batch, stop))
+    def micro_batches(self, *, updates: int, micro_batch: int, first_update: int) -> Iterator[tuple[range, range]]:
+        """(update, micro-batch) as positions in `order`; updates are equally large, and so are an update's parts.
+
+        A last part of a few chunks would disturb the running statistics of batch norm, just before the test.
+        """
+        for update in split_evenly(range(len(self.order)), updates)[first_update:]:
+            for part in split_evenly(update, math.ceil(len(update) / micro_batch)):
+                yield update, part
+
+
+def split_evenly(positions: range, parts: int) -> list[range]:
+    """`positions` in `parts` consecutive ranges whose lengths differ by at most one."""
+    bounds = [positions.start + len(positions) * i // parts for i in range(parts + 1)]
+    return [range(*ends) for ends in pairwise(bounds)]
 
 
 def set_training_mode(network: nn.Module, *, batch_norm: str) -> None:
@@ -145,7 +154,7 @@ def train_network(
         print(f"resumed after {progress.epoch} epochs and {progress.update} updates", file=sys.stderr)
     forward = torch.compile(network) if settings.compile else network
     set_training_mode(network, batch_norm=settings.batch_norm)
-    update_size = settings.update_size(len(chunks))
+    updates = settings.updates(len(chunks))
     resumed, earlier, saved = time.monotonic(), progress.seconds, time.monotonic()
 
     def save() -> None:
@@ -155,23 +164,21 @@ def train_network(
     while progress.epoch < settings.epochs:
         epoch = Epoch.draw(len(chunks), view, seed=seed, epoch=progress.epoch)
         micro_batches = list(
-            epoch.micro_batches(update_size=update_size, micro_batch=settings.micro_batch, first_update=progress.update)
+            epoch.micro_batches(updates=updates, micro_batch=settings.micro_batch, first_update=progress.update)
         )
-        frames = load_ahead(source, [[chunks[epoch.order[i]] for i in m] for m in micro_batches], workers=workers)
+        frames = load_ahead(source, [[chunks[epoch.order[i]] for i in m] for _, m in micro_batches], workers=workers)
         epoch_started, epoch_earlier = time.monotonic(), progress.epoch_seconds
-        for positions, loaded in zip(micro_batches, frames, strict=True):
-            start = positions.start - positions.start % update_size
-            in_update = min(update_size, len(chunks) - start)
+        for (update, positions), loaded in zip(micro_batches, frames, strict=True):
             labels = torch.tensor([chunks[epoch.order[i]].label for i in positions], device=device)
-            x = batch_views(loaded, epoch.windows[positions.start : positions.stop], view.size, device)
+            x = batch_views(loaded, epoch.windows[positions.start : positions.stop], view, device)
             with autocast(device):
                 log_probabilities = forward(x)
             loss = F.nll_loss(log_probabilities, labels, reduction="sum")
-            (loss / in_update).backward()
+            (loss / len(update)).backward()
             progress.loss_sum += loss.item()
             progress.wrong += int((log_probabilities.argmax(dim=1) != labels).sum())
             progress.seen += len(labels)
-            if positions.stop < start + in_update:
+            if positions.stop < update.stop:
                 continue
             if not math.isfinite(progress.loss_sum):
                 raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -34,6 +35,8 @@ def unpack(archive: str | Path, output: str | Path, *, strip: bool = False) -> i
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output}: is there already; remove it to unpack again")
     part = output.with_name(f".{output.name}.part-{os.getpid()}")
+    for killed in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
+        shutil.rmtree(killed)  # what an earlier try left: gigabytes
     content, laid_out = part / "content", part / "laid_out"
     content.mkdir(parents=True)
     try:

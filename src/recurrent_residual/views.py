@@ -61,11 +61,11 @@ def test_window(settings: ViewSettings) -> Tensor:
 def take_views(frames: Tensor, windows: Tensor, size: int) -> Tensor:
     """Cut a window out of every frame, resample it bilinearly to `size` x `size`, and normalise.
 
-    Resizing and cropping are one resampling: they shrink by at most 256/224 with the paper's sizes, which needs no
+    Resizing and cropping are one resampling, which shrinks by less than two (see `batch_views`) and so needs no
     smoothing first.
 
     Args:
-        frames: (B, T, 3, H, W) uint8, on the device that is to do the work.
+        frames: (B, T, 3, H, W) uint8 or float in 0..255, on the device that is to do the work.
         windows: (B, 4), as `training_windows` gives them.
 
     Returns:
@@ -83,11 +83,31 @@ def take_views(frames: Tensor, windows: Tensor, size: int) -> Tensor:
     return (pixels.unflatten(1, frames.shape[1:3]) - mean) / std
 
 
-def batch_views(chunks: list[Tensor], windows: Tensor, size: int, device: torch.device) -> Tensor:
-    """`take_views` of chunks whose frames may differ in size: list of (T, 3, H, W) uint8 -> (B, T, 3, size, size)."""
+def shrink(frames: Tensor, settings: ViewSettings) -> Tensor:
+    """(B, T, 3, H, W), averaged over squares of whole pixels where that leaves frames no smaller than `resize`.
+
+    Never with the paper's sizes; frames of 320x240 for a small network would otherwise be sampled with gaps.
+    """
+    square = min(frames.shape[-1] // settings.resize[0], frames.shape[-2] // settings.resize[1])
+    return F.avg_pool2d(frames.flatten(0, 1).float(), square).unflatten(0, frames.shape[:2]) if square > 1 else frames
+
+
+def batch_views(chunks: list[Tensor], windows: Tensor, settings: ViewSettings, device: torch.device) -> Tensor:
+    """What a network sees of chunks, whose frames may differ in size from chunk to chunk.
+
+    Args:
+        chunks: each (T, 3, H, W) uint8.
+        windows: (chunks, 4), as `training_windows` gives them.
+        settings: the input's sizes.
+        device: where the work is done.
+
+    Returns:
+        (chunks, T, 3, size, size) float32, normalised.
+    """
+
+    def views(frames: Tensor, windows: Tensor) -> Tensor:
+        return take_views(shrink(frames.to(device, non_blocking=True), settings), windows, settings.size)
+
     if len({chunk.shape for chunk in chunks}) == 1:
-        return take_views(torch.stack(chunks).to(device, non_blocking=True), windows, size)
-    views = [
-        take_views(chunk[None].to(device), window[None], size) for chunk, window in zip(chunks, windows, strict=True)
-    ]
-    return torch.cat(views)
+        return views(torch.stack(chunks), windows)
+    return torch.cat([views(chunk[None], window[None]) for chunk, window in zip(chunks, windows, strict=True)])

@@ -21,6 +21,7 @@ def made_clip(number: int, *, label: int = 0, frames: int = 41, group: int = 1, 
         width=32,
         height=24,
         fps=25.0,
+        sha256=f"{label:04x}{group:04x}{number:08x}",
     )
 
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from recurrent_residual.config import validate
+
 ROOT = Path(__file__).parents[2]
 CLASSES = ["ApplyLipstick", "Archery", "BabyCrawling", "Odd_Name & 50% <b>"]
 CHOSEN_BY_VIEWS = [
@@ -50,6 +52,11 @@ CLIPS: dict[str, Any] = {
 def project(name: str) -> Any:
     """One of the project's own files, config/<name>.yaml."""
     return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def experiments(**own: Any) -> Any:
+    """experiments.yaml with a user's own entries, validated as the script does."""
+    return validate({**project("experiments"), **own}, "experiments", source="experiments.yaml")
 
 
 def write_run(runs: Path, experiment: str, split: int, seed: int, *, accuracy: float = 0.7) -> Path:

@@ -128,18 +128,36 @@ def test_chosen_classes(layout: Layout) -> None:
     assert (summary["classes"], summary["classes_not_chosen"], summary["unlisted_files"]) == (["Archery"], 1, 1)
     with pytest.raises(UserError, match="classes: Archry is no class"):
         list_clips(*layout, classes=["Archry"])
-    for file in (layout.videos / "BabyCrawling").iterdir():
+
+
+@pytest.mark.parametrize("emptied", [True, False], ids=["empty folder", "no folder"])
+@pytest.mark.parametrize("classes", [None, CLASSES], ids=["all", "named"])
+def test_class_that_is_not_there(layout: Layout, classes: tuple[str, ...] | None, emptied: bool) -> None:
+    """A class of the index without videos is missing clips like any other; dropping leaves it out and names it."""
+    for file in (layout.videos / "Archery").iterdir():
         file.unlink()
-    with pytest.raises(UserError, match="BabyCrawling: no folder with .avi files"):
-        list_clips(*layout, classes=list(CLASSES))
+    if not emptied:
+        (layout.videos / "Archery").rmdir()
+    with pytest.raises(UserError, match=r"24 of 48 .*\(v_Archery_g01_c01, .*, \.\.\.\); .*missing_videos: drop"):
+        list_clips(*layout, classes=classes)
+    if classes:
+        with pytest.raises(UserError, match="Archery: no train clip in split 1"):
+            list_clips(*layout, classes=classes, missing_videos="drop")
+        return
+    clips, summary = list_clips(*layout, missing_videos="drop")
+    assert summary["found"] == len(clips) == 24
+    assert (summary["classes"], summary["classes_not_chosen"]) == (["BabyCrawling"], 1)
+    assert summary["absent_classes"] == ["Archery"]
 
 
 def test_class_without_test_clip(layout: Layout) -> None:
-    """A class that dropping leaves without a test clip would count as never wrong; it is refused."""
+    """A class that dropping leaves without a test clip would count as never wrong; it is refused in a used split."""
     for file in (layout.videos / "Archery").glob("*_g0[34]_*"):
         file.unlink()
-    with pytest.raises(UserError, match="Archery: no test clip in split 2"):
+    with pytest.raises(UserError, match=r"Archery: no test clip in split 2; .*seeds\.split2: 0.*dataset\.classes"):
         list_clips(*layout, missing_videos="drop")
+    clips, summary = list_clips(*layout, missing_videos="drop", splits=[1, 3])
+    assert len(clips) == 42 and summary["splits"]["2"] == {"train": 36, "test": 6}
 
 
 def test_clip_in_no_list_of_a_split(layout: Layout) -> None:

@@ -55,3 +55,19 @@ def test_a_models_literals_are_what_its_module_says(name: str) -> None:
 def test_a_missing_constant_is_named() -> None:
     with pytest.raises(UserError, match=r"gru.py: assigns no COLOUR"):
         model_literal("gru", "COLOUR")
+
+
+def test_relative_imports_count_too(tmp_path, monkeypatch) -> None:
+    """A variant of the user's may import its helper as `from .helper import ...`; editing that reruns it as well."""
+    package = tmp_path / "recurrent_residual"
+    (package / "models").mkdir(parents=True)
+    for name, text in {
+        "models/mine.py": "from .helper import f\nfrom ..views import g\n",
+        "models/helper.py": "",
+    }.items():
+        (package / name).write_text(text)
+    for name in ("views.py", "__init__.py", "models/__init__.py"):
+        (package / name).write_text("")
+    monkeypatch.setattr("recurrent_residual.code_inputs.SOURCE", tmp_path)
+    names = {str(path.relative_to(package)) for path in code_of(package / "models" / "mine.py")}
+    assert names == {"models/mine.py", "models/helper.py", "views.py", "__init__.py", "models/__init__.py"}

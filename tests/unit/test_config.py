@@ -52,6 +52,7 @@ def test_the_small_configurations_say_that_they_are_not_comparable(name: str) ->
     [
         ({"training": {"epoch": 3}}, r"unknown key 'training.epoch'; did you mean 'epochs'\?"),
         ({"trainings": {}}, r"unknown key 'trainings'; did you mean 'training'\?"),
+        ({1: 1}, "unknown key '1'"),
         ({"zzz": 1}, r"unknown key 'zzz'; there are backbone, "),
         ({"training": {"epochs": "ten"}}, r"'training.epochs': 'ten' is not of type 'integer'"),
         ({"dataset": {"source": "web"}}, r"'dataset.source': 'web' is not one of"),
@@ -75,9 +76,20 @@ def test_an_impossible_configuration_is_one_line_that_names_the_key(config: dict
     [
         ({"title": "x", "model": "grue"}, "experiments.yaml: new: model: 'grue' is no module"),
         ({"title": "x", "model": "../cli"}, "is no module"),
-        ({"title": "x", "model": "gru", "settings": {"unit": 3}}, "has no setting 'unit'; it has block, znorm, units"),
-        ({"title": "x", "model": "gru", "training": {"epochs": 3}}, "a baseline takes `baselines:`"),
-        ({"title": "x", "model": "gru", "baselines": {"epoch": 3}}, "unknown key 'baselines.epoch'"),
+        ({"title": "x", "model": "gru", "settings": {"unit": 3}}, "unknown key 'settings.unit'; did you mean 'units'"),
+        ({"title": "x", "model": "gru", "settings": {"block": 5, "znorm": True}}, r"'settings.block': 5 is not one of"),
+        ({"title": "x", "model": "gru", "settings": {"block": 4}}, "'znorm' is a required property"),
+        ({"title": "x", "model": "recurrent_resnet"}, "'skips' is a required property"),
+        ({"title": "x", "model": "recurrent_resnet", "settings": {"skips": None}}, "'settings.skips': None is not"),
+        ({"title": "x", "model": "recurrent_resnet", "settings": {"skips": [], "frames": "2"}}, "'settings.frames'"),
+        (
+            {"title": "x", "model": "gru", "settings": {"block": 4, "znorm": True}, "training": {"epochs": 3}},
+            "a baseline takes `baselines:`",
+        ),
+        (
+            {"title": "x", "model": "gru", "settings": {"block": 4, "znorm": True}, "baselines": {"epoch": 3}},
+            "unknown key 'baselines.epoch'",
+        ),
         ({"title": "x", "modell": "gru"}, "unknown key 'new.modell'"),
         ({"model": "gru"}, "'title' is a required property"),
     ],

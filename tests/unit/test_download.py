@@ -96,6 +96,14 @@ def test_wrong_content_is_refused(
         assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == ([("file.zip", before)] if before else [])
 
 
+def test_leftovers_of_a_killed_try(server: str, tmp_path: Path) -> None:
+    """What a killed try left beside the file is removed, and nothing else."""
+    (tmp_path / ".file.zip.part-7").write_bytes(CONTENT[:9])
+    (tmp_path / ".other.zip.part-7").touch()
+    download(f"{server}/file", tmp_path / "file.zip", sha256=SHA256)
+    assert {path.name for path in tmp_path.iterdir()} == {"file.zip", ".other.zip.part-7"}
+
+
 def test_no_server(tmp_path: Path) -> None:
     """No server and no address are one line each, not a traceback."""
     for url in ("http://127.0.0.1:9/file", "no address"):

@@ -23,7 +23,7 @@ def test_what_is_written_can_be_recomputed_from_the_predictions(tmp_path) -> Non
     clips = [made_clip(i, label=i % 3) for i in range(20)]
     probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 20).astype(np.float32)
     run = Run.within(tmp_path, "experiment", 2, 1)
-    write_evaluation(run, clips, probabilities, ["Class0", "Class1", "Class2"], seconds=1.5)
+    write_evaluation(run, clips, probabilities, ["Class0", "Class1", "Class2"], seconds=1.5, provenance={})
     table = pq.read_table(run.folder / "predictions.parquet").to_pydict()
     assert table["video"] == [clip.video for clip in clips] and table["class"] == [clip.class_name for clip in clips]
     np.testing.assert_array_equal(np.array(table["probabilities"], np.float32), probabilities)

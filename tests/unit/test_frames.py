@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -30,10 +31,10 @@ def listed(group: int) -> ListedClip:
     return ListedClip(video, "Archery", 0, group, 1, f"Archery/{video}.avi", ("train", "test", "train"))
 
 
-def pull(folder: Path, name: str = "Archery") -> tuple[int, int]:
+def pull(folder: Path, name: str = "Archery", quality: int = 95) -> tuple[int, int]:
     tar, index = folder / f"{name}.tar", folder / f"{name}.tsv"
     clips = [listed(group) for group in LENGTHS]
-    return extract_frames(clips, folder / "videos", tar, index, every=10, quality=95)
+    return extract_frames(clips, folder / "videos", tar, index, every=10, quality=quality)
 
 
 @pytest.fixture
@@ -61,6 +62,19 @@ def test_same_bytes_each_time(folder: Path) -> None:
     assert pull(folder, "again") == (100, 11)
     assert (folder / "again.tar").read_bytes() == (folder / "Archery.tar").read_bytes()
     assert (folder / "again.tsv").read_bytes() == (folder / "Archery.tsv").read_bytes()
+
+
+def test_digest(folder: Path) -> None:
+    """Each clip's row has the digest of its own JPEGs in their order; another quality gives every clip another one."""
+    with tarfile.open(folder / "Archery.tar") as archive:
+        contents = {info.name: archive.extractfile(info).read() for info in archive}  # type: ignore[union-attr]
+    digests = {row["video"]: row["sha256"] for row in tsv.read(folder / "Archery.tsv", INDEX_COLUMNS)}
+    for video, digest in digests.items():
+        jpegs = [contents[name] for name in sorted(contents) if name.startswith(f"{video}/")]
+        assert hashlib.sha256(b"".join(jpegs)).hexdigest().startswith(digest) and len(digest) == 16
+    pull(folder, "other", quality=90)
+    others = {row["video"]: row["sha256"] for row in tsv.read(folder / "other.tsv", INDEX_COLUMNS)}
+    assert others.keys() == digests.keys() and not set(others.values()) & set(digests.values())
 
 
 def test_reader_gives_the_frame_that_is_asked_for(folder: Path) -> None:

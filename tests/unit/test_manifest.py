@@ -25,6 +25,7 @@ def indexes(tmp_path: Path) -> list[Path]:
     for name, frames in (("Archery", 100), ("Diving", 50)):
         rows = [
             {"video": f"v_{name}_g{group:02d}_c01", "frames": frames + group, "width": 320, "height": 240, "fps": 29.97}
+            | {"sha256": f"{group:016x}"}
             for group in (2, 1)
         ]
         tsv.write(tmp_path / f"{name}.tsv", INDEX_COLUMNS, rows)
@@ -44,14 +45,14 @@ def test_join_and_round_trip(indexes: list[Path], tmp_path: Path) -> None:
     write_manifest(path, manifest)
     assert read_manifest(path) == manifest
     assert path.read_text().splitlines()[:2] == [
-        "video class label group clip path split1 split2 split3 frames width height fps".replace(" ", "\t"),
-        "v_Diving_g01_c01 Diving 0 1 1 Diving/1.avi train test - 51 320 240 29.97".replace(" ", "\t"),
+        "video class label group clip path split1 split2 split3 frames width height fps sha256".replace(" ", "\t"),
+        "v_Diving_g01_c01 Diving 0 1 1 Diving/1.avi train test - 51 320 240 29.97 0000000000000001".replace(" ", "\t"),
     ]
 
 
 def test_role() -> None:
     """Splits are counted from 1, as in the names of the lists."""
-    clip = Clip("v", "c", 0, 1, 1, "p", ("train", "test", "-"), frames=3, width=1, height=1, fps=25.0)
+    clip = Clip("v", "c", 0, 1, 1, "p", ("train", "test", "-"), frames=3, width=1, height=1, fps=25.0, sha256="")
     assert [clip.role(split) for split in (1, 2, 3)] == ["train", "test", "-"]
 
 

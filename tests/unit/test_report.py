@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import CHOSEN_BY_VIEWS, CLIPS, ROOT, SETTINGS, project, write_run, write_runs
+from made_runs import CHOSEN_BY_VIEWS, CLIPS, ROOT, SETTINGS, experiments, project, write_run, write_runs
 
 from recurrent_residual.report import html, latex, words
 from recurrent_residual.tables import collect
@@ -26,10 +26,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     write_runs(runs, CHOSEN_BY_VIEWS)
     collected = collect(
         runs,
-        experiments={
-            **project("experiments"),
-            "my_own": {"title": "My <own> & 100 % new_one", "model": "recurrent_resnet", "settings": {"skips": []}},
-        },
+        experiments=experiments(
+            my_own={"title": "My <own> & 100 % new_one", "model": "recurrent_resnet", "settings": {"skips": []}}
+        ),
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
@@ -106,9 +105,9 @@ def page(source: str) -> Page:
 
 
 def comparable(tables: dict[str, Any]) -> dict[str, Any]:
-    """The same tables, said to be comparable and with no clip missing."""
+    """The same tables, said to be comparable, with nothing against it and no clip missing."""
     clips = {**tables["clips"], "missing": 0, "missing_videos": []}
-    return {**tables, "report": {**tables["report"], "comparable": True}, "clips": clips}
+    return {**tables, "report": {**tables["report"], "comparable": True, "reasons": []}, "clips": clips}
 
 
 def row_of(tables: dict[str, Any], row: str) -> dict[str, Any]:
@@ -140,8 +139,42 @@ def test_banner_stands_first_where_numbers_are_not_comparable(tables: dict[str, 
     assert "These numbers are NOT comparable with the paper’s. " + SETTINGS["report"]["notice"] in text
     assert text.index("NOT comparable") < text.index("Table 1:")
     with_paper = sum(table["in_paper"] for table in tables["tables"])
-    assert text.count("Numbers not comparable with the paper’s") == with_paper + 1  # and the conclusions
-    assert "NOT comparable" in latex.render(tables, TEMPLATES)
+    assert text.count("Numbers not comparable with the paper’s") == with_paper
+    tex = latex.render(tables, TEMPLATES)
+    assert "NOT comparable" in tex
+    assert len(tables["report"]["reasons"]) == 5
+    for reason in tables["report"]["reasons"]:
+        assert text.index("NOT comparable") < text.index(reason) < text.index("Table 1:")
+        assert reason in tex
+
+
+def test_verdicts_on_the_paper_only_where_comparable(tables: dict[str, Any]) -> None:
+    """Runs that cannot speak of the paper's conclusions compare their own errors, and say no more."""
+    verdicts = {claim["verdict"] for claim in tables["claims"]}
+    assert verdicts & {"holds", "reversed"}, "the test needs a difference that is decided"
+    for render in (html.render, latex.render):
+        without, with_verdict = render(tables, TEMPLATES), render(comparable(tables), TEMPLATES)
+        for words_of_a_verdict in ("holds here", "reversed here", "What the paper concludes", "Verdict"):
+            assert words_of_a_verdict not in without
+        assert "says nothing about the paper" in without and "says nothing about the paper" not in with_verdict
+        assert "What the paper concludes" in with_verdict and "Verdict" in with_verdict
+        decided = {"holds": "holds here", "reversed": "reversed here"}
+        assert all(decided[verdict] in with_verdict for verdict in verdicts & set(decided))
+
+
+def test_conclusions_say_which_splits(page: Page, tables: dict[str, Any]) -> None:
+    """The paper's differences are of split 1, ours over all splits; nobody can take them for the same."""
+    head = next(row for row in page.rows if "Our errors" in row)
+    assert " ".join(head.split()) == "Comparison Paper split 1 Ours splits 1–3 Our errors These runs"
+    assert "Paper, split 1 & Ours, splits 1--3 &" in latex.render(tables, TEMPLATES)
+
+
+def test_pictures_say_which_splits(source: str) -> None:
+    """The point beside the paper's is split 1, as in the table; the others are rings."""
+    for beginning in ("Error by position", "Error by temporal context"):
+        picture = source.partition(f'aria-label="{beginning}')[2].partition("</figure>")[0]
+        assert "ours, split 1<" in picture and "ours, splits 2 and 3<" in picture
+        assert "Ours beside the paper’s: split 1" in picture
 
 
 def test_no_banner_where_numbers_are_comparable(tables: dict[str, Any]) -> None:
@@ -217,7 +250,7 @@ def test_half_finished_runs_give_a_report(tmp_path: Path) -> None:
     write_run(tmp_path, "rrn_block4_convolution", 2, 1)
     tables = collect(
         tmp_path,
-        experiments=project("experiments"),
+        experiments=experiments(),
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
@@ -238,7 +271,7 @@ def test_nothing_run_still_gives_a_report(tmp_path: Path) -> None:
     """Before the first training both views stand, with no picture and no number of ours."""
     nothing = collect(
         tmp_path,
-        experiments=project("experiments"),
+        experiments=experiments(),
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_runs import CLASSES, CLIPS, ROOT, SETTINGS, project, read_json, write_json, write_run, write_runs
+from made_runs import CLASSES, CLIPS, ROOT, SETTINGS, experiments, project, read_json, write_json, write_run, write_runs
 
 from recurrent_residual.config import resolve_config
 from recurrent_residual.errors import UserError
 from recurrent_residual.intervals import bootstrap, interval
 from recurrent_residual.results import read_finished
+from recurrent_residual.rows import row_owners
 from recurrent_residual.tables import collect
 
 CHOSEN = ["block4_average_znorm", "rrn_block4_identity", "rrn_block4_convolution", "control_no_skip"]
@@ -36,7 +38,7 @@ def collected(runs: Path) -> Callable[..., dict[str, Any]]:
 
     def call(**changed: Any) -> dict[str, Any]:
         inputs: dict[str, Any] = {
-            "experiments": project("experiments"),
+            "experiments": experiments(),
             "paper": project("paper"),
             "decisions": project("decisions"),
             "clips": CLIPS,
@@ -143,7 +145,7 @@ def test_a_users_own_experiment_gets_a_table(runs: Path, collected: Callable[...
     """A new entry without rows stands in the report."""
     write_runs(runs, ["mine"])
     entry = {"title": "Mine", "model": "recurrent_resnet", "settings": {}, "rows": []}
-    tables = collected(experiments={**project("experiments"), "mine": entry}, chosen=[*CHOSEN, "mine"])
+    tables = collected(experiments=experiments(mine=entry), chosen=[*CHOSEN, "mine"])
     row = row_of(tables, "further.mine")
     assert row["label"] == ["Mine"]
     errors = [counted_error(runs / "mine" / "split1" / f"seed{seed}") for seed in (1, 2, 3)]
@@ -163,7 +165,7 @@ def test_impossible_rows_are_refused(collected: Callable[..., dict[str, Any]], r
     """A mistyped or taken row is named, with the experiment."""
     entry = {"title": "Mine", "model": "gru", "rows": rows}
     with pytest.raises(UserError, match=rf"mine: rows: '{rows[0]}' .*{message}"):
-        collected(experiments={**project("experiments"), "mine": entry})
+        collected(experiments=experiments(mine=entry))
 
 
 def test_unknown_experiment_is_refused(collected: Callable[..., dict[str, Any]]) -> None:
@@ -188,6 +190,63 @@ def test_runs_on_other_clips_are_refused(tmp_path: Path, runs: Path, collected: 
         (folder / name).write_bytes((strange / name).read_bytes())  # ... in the place of split 1's
     with pytest.raises(UserError, match="was tested on other clips"):
         collected()
+
+
+def test_runs_on_other_clips_of_the_same_groups_are_refused(
+    runs: Path, collected: Callable[..., dict[str, Any]]
+) -> None:
+    """As many clips of the same groups are not the same clips."""
+    path = runs / "control_no_skip" / "split1" / "seed1" / "predictions.parquet"
+    table = pq.read_table(path)
+    renamed = [video.replace("_c02", "_c03") for video in table["video"].to_pylist()]
+    pq.write_table(table.set_column(0, "video", pa.array(renamed)), path)
+    with pytest.raises(UserError, match="was tested on other clips"):
+        collected()
+
+
+@pytest.mark.parametrize(
+    ("settings", "clips", "reason"),
+    [
+        ({"dataset": {"source": "demo"}}, {}, "made data set, not UCF-101"),
+        ({}, {"missing": 3}, "3 of 13,320 clips of the lists were missing"),
+        ({}, {"left_out": 7}, "7 clips were left out"),
+        ({}, {"classes_not_chosen": 98}, "98 classes of the lists were not used"),
+        ({"backbone": {"architecture": "resnet18"}}, {}, "resnet18, not resnet50"),
+        ({"backbone": {"weights": "stills"}}, {}, "made still images, not on ImageNet"),
+    ],
+)
+def test_comparable_only_with_nothing_against_it(
+    collected: Callable[..., dict[str, Any]], settings: dict[str, Any], clips: dict[str, Any], reason: str
+) -> None:
+    """A copied configuration that still says "comparable" cannot pass a small network's numbers for the paper's."""
+    whole = {**CLIPS, "listed": 13_320, "missing": 0, "left_out": 0, "classes_not_chosen": 0}
+    report = collected(settings=resolve_config({}), clips=whole, chosen=[])["report"]
+    assert (report["comparable"], report["reasons"]) == (True, [])
+    report = collected(settings=resolve_config(settings), clips={**whole, **clips}, chosen=[])["report"]
+    assert not report["comparable"] and len(report["reasons"]) == 1 and reason in report["reasons"][0]
+
+
+def test_one_split_or_seed_less_stays_comparable_and_the_flag_has_the_last_word(
+    collected: Callable[..., dict[str, Any]],
+) -> None:
+    """Each number says its splits and seeds; a user may still say that the numbers are not comparable."""
+    whole = {**CLIPS, "missing": 0, "left_out": 0, "classes_not_chosen": 0}
+    fewer = resolve_config({"seeds": {"split1": 1, "split2": 0, "split3": 0}})
+    assert collected(settings=fewer, clips=whole, chosen=[])["report"]["comparable"]
+    said = resolve_config({"report": {"comparable": False}})
+    assert not collected(settings=said, clips=whole, chosen=[])["report"]["comparable"]
+
+
+def test_pictures_compare_what_the_tables_compare(collected: Callable[..., dict[str, Any]]) -> None:
+    """The point beside the paper's, and the line across, are of the split that stands beside it in the table."""
+    tables = collected()
+    for key, figure in project("paper")["figures"].items():
+        drawn = tables["figures"][key]
+        rows = next(table["rows"] for table in tables["tables"] if table["id"] == figure["table"])
+        assert [point["ours"] for point in drawn["points"]] == [row["compared"] for row in rows]
+        assert drawn["reference"]["ours"] == row_of(tables, figure["reference"])["compared"]
+        shown = [point["ours"] for point in [*drawn["points"], drawn["reference"]] if point["ours"]]
+        assert shown and all(summary["splits"] == drawn["splits"] == [1] for summary in shown)
 
 
 def test_every_number_has_its_provenance(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
@@ -250,7 +309,7 @@ def test_verdicts(tmp_path: Path, skip: float, baseline: float, verdict: str) ->
             write_run(tmp_path, name, split, 1, accuracy=accuracy)
     tables = collect(
         tmp_path,
-        experiments=project("experiments"),
+        experiments=experiments(),
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
@@ -290,10 +349,8 @@ def test_decisions_name_keys_that_exist() -> None:
 
 def test_every_row_of_the_paper_is_run_or_quoted() -> None:
     """No row of the paper is forgotten, and each is the row of one experiment."""
-    from recurrent_residual.tables import row_owners
-
     paper = project("paper")
-    owners = row_owners(project("experiments"), paper)
+    owners = row_owners(experiments(), paper)
     for key, table in paper["tables"].items():
         for row, entry in table["rows"].items():
             assert (f"{key}.{row}" in owners) != bool(entry.get("quoted")), f"{key}.{row}"
@@ -313,9 +370,15 @@ def test_command_line_writes_the_file_or_one_line(tmp_path: Path, runs: Path) ->
     text = (tmp_path / "settings.json").read_text()
     subprocess.run([*map(str, arguments), "--settings-json", text], check=True, env={"PYTHONPATH": str(ROOT / "src")})
     assert read_json(tmp_path / "tables.json")["summary"]["runs"] == 20
-    failed = subprocess.run(
-        [*map(str, arguments), "--settings-json", "{oops"], capture_output=True, text=True,
-        env={"PYTHONPATH": str(ROOT / "src")}, check=False,
-    )  # fmt: skip
-    assert failed.returncode == 1
-    assert failed.stderr.startswith("error: --settings-json") and failed.stderr.count("\n") == 1
+    own = tmp_path / "own.yaml"
+    own.write_text("mine: {title: Mine, model: gru, row: [table2.block1]}\n")
+    for wrong, message in (
+        (["--settings-json", "{oops"], "error: --settings-json"),
+        (["--settings-json", text, "--experiments", str(own)], f"error: {own}: unknown key 'mine.row'"),
+    ):
+        failed = subprocess.run(
+            [*map(str, arguments), *wrong], capture_output=True, text=True,
+            env={"PYTHONPATH": str(ROOT / "src")}, check=False,
+        )  # fmt: skip
+        assert failed.returncode == 1
+        assert failed.stderr.startswith(message) and failed.stderr.count("\n") == 1

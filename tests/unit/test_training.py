@@ -1,9 +1,12 @@
 """Protects the training loop: gradients over 1 % of the data, repeatable, and unharmed by a kill."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from made_frames import MadeSource, made_clip
 
 from recurrent_residual import training
@@ -11,7 +14,7 @@ from recurrent_residual.backbone import build_backbone
 from recurrent_residual.chunks import cut
 from recurrent_residual.errors import UserError
 from recurrent_residual.models.recurrent_resnet import RecurrentResNet
-from recurrent_residual.training import Epoch, TrainingSettings, train_network
+from recurrent_residual.training import Epoch, TrainingSettings, split_evenly, train_network
 from recurrent_residual.views import ViewSettings
 
 SETTINGS = TrainingSettings(
@@ -105,18 +108,26 @@ def test_a_damaged_or_foreign_checkpoint_is_left_alone(tmp_path, damage: str, ca
 
 
 def test_an_update_comes_after_the_given_share_of_the_chunks() -> None:
-    assert replace(SETTINGS, update_fraction=0.01).update_size(88_452) == 885  # UCF-101, split 1, chunks of two
-    assert replace(SETTINGS, update_fraction=0.01).update_size(5) == 1
-    assert replace(SETTINGS, update_fraction=None, batch=16).update_size(88_452) == 16
+    """UCF-101, split 1, chunks of two: 100 updates of 884 or 885 chunks an epoch."""
+    assert replace(SETTINGS, update_fraction=0.01).updates(88_452) == 100
+    assert {len(r) for r in split_evenly(range(88_452), 100)} == {884, 885}
+    assert replace(SETTINGS, update_fraction=0.01).updates(5) == 5
+    assert replace(SETTINGS, update_fraction=None, batch=16).updates(33) == 3
 
 
-def test_micro_batches_cover_every_chunk_once_and_span_no_update() -> None:
-    epoch = Epoch.draw(103, VIEW, seed=1, epoch=0)
-    assert sorted(epoch.order) == list(range(103))
-    ranges = list(epoch.micro_batches(update_size=10, micro_batch=4, first_update=0))
-    assert [i for r in ranges for i in r] == list(range(103))
-    assert all(r.start // 10 == (r.stop - 1) // 10 and len(r) <= 4 for r in ranges)
-    assert next(epoch.micro_batches(update_size=10, micro_batch=4, first_update=3)).start == 30
+@given(count=st.integers(1, 300), updates=st.integers(1, 40), micro=st.integers(1, 40))
+def test_micro_batches_cover_every_chunk_once_and_span_no_update(count: int, updates: int, micro: int) -> None:
+    """And no micro-batch is a sliver: an update's parts differ by at most one chunk."""
+    updates = min(count, updates)
+    epoch = Epoch(list(range(count)), torch.zeros(count, 4))
+    pairs = list(epoch.micro_batches(updates=updates, micro_batch=micro, first_update=0))
+    assert [i for _, part in pairs for i in part] == list(range(count))
+    for update, part in pairs:
+        assert update.start <= part.start < part.stop <= update.stop and len(part) <= micro
+        assert len(part) >= len(update) // math.ceil(len(update) / micro)
+    assert len({update for update, _ in pairs}) == updates
+    resumed = list(epoch.micro_batches(updates=updates, micro_batch=micro, first_update=updates - 1))
+    assert resumed == [pair for pair in pairs if pair[0] == pairs[-1][0]]
 
 
 def test_epochs_differ_in_order_and_windows() -> None:

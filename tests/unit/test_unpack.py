@@ -87,6 +87,15 @@ def test_filled_output_is_left_alone(tmp_path: Path) -> None:
         unpack(archive, tmp_path / "out", strip=True)
 
 
+def test_leftovers_of_a_killed_try(tmp_path: Path) -> None:
+    """What a killed try left beside the output is removed, and nothing else."""
+    for name in (".out.part-7/content/x", ".other.part-7/x"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    unpack(make_zip(tmp_path / "x.zip", CLIPS), tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"x.zip", "out", ".other.part-7"}
+
+
 def test_no_tool_for_rar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a tool for RAR the message says which to install."""
     (tmp_path / "x.rar").write_bytes(b"Rar!\x1a\x07\x00")

@@ -43,6 +43,15 @@ def test_the_test_view_is_resize_and_centre_crop() -> None:
     torch.testing.assert_close(got, normalised(resized), rtol=1e-3, atol=2e-3)
 
 
+def test_large_frames_are_smoothed_before_they_shrink() -> None:
+    """A fine checkerboard becomes grey, not a pattern that no frame holds (320x240 for a small network)."""
+    board = ((torch.arange(240)[:, None] + torch.arange(320)) % 2 * 255).to(torch.uint8).expand(1, 3, 240, 320)
+    small = ViewSettings((85, 64), 56, (64, 56), flip=True)
+    assert batch_views([board], test_window(small)[None], small, torch.device("cpu"))[0, 0, 0].std() < 0.1
+    paper = batch_views([board], test_window(PAPER)[None], PAPER, torch.device("cpu"))
+    assert torch.equal(paper, take_views(board[None], test_window(PAPER)[None], 224))
+
+
 def test_a_negative_width_mirrors() -> None:
     x = frames(1)
     window = torch.tensor([[0.4, 0.6, 0.5, 0.7]])
@@ -85,7 +94,8 @@ def test_no_flip_where_it_is_switched_off() -> None:
 def test_videos_of_two_sizes_stand_in_one_batch() -> None:
     small, large = frames(1, 2, 120, 160)[0], frames(1, 2, 240, 320)[0]
     windows = test_window(PAPER).repeat(2, 1)
-    got = batch_views([small, large], windows, 64, torch.device("cpu"))
+    settings = ViewSettings((340, 256), 64, (256,), flip=True)
+    got = batch_views([small, large], windows, settings, torch.device("cpu"))
     for i, chunk in enumerate((small, large)):
         torch.testing.assert_close(got[i], take_views(chunk[None], windows[:1], 64)[0])
 

@@ -86,6 +86,7 @@ def data(checkout: Checkout, small_videos: Path) -> Path:
 
 LOCAL = ("--configfile", "config/local.yaml")
 TO_MANIFEST = (*LOCAL, "--", "results/mine/manifest.tsv")
+DROP = {"dataset": {"missing_videos": "drop"}}
 
 
 @pytest.mark.parametrize(("moved", "words"), [("videos", ("data/videos",)), ("lists", ("data/lists/classInd.txt",))])
@@ -109,13 +110,50 @@ def test_missing_clip(checkout: Checkout, data: Path) -> None:
     refused(checkout.snakemake("--cores", "2", *TO_MANIFEST), "error: data/videos", Path(CLIP).stem, "drop")
     assert not list((checkout.root / "results").rglob("*.tsv"))
 
-    dropping = checkout.configure("dropping", {"dataset": {"missing_videos": "drop"}})
-    checkout.succeed("--configfile", "config/local.yaml", dropping, "--", "results/mine/manifest.tsv")
+    dropping = checkout.configure("dropping", DROP)
+    checkout.succeed(*LOCAL, dropping, "--", "results/mine/manifest.tsv")
     summary = json.loads((checkout.root / "results/mine/clips.json").read_text())
     assert (summary["missing"], summary["missing_videos"]) == (1, [Path(CLIP).stem])
     manifest = (checkout.root / "results/mine/manifest.tsv").read_text().splitlines()
     assert len(manifest) == 1 + summary["found"] == 1 + summary["listed"] - 1
     assert not any(Path(CLIP).stem in line for line in manifest)
+
+
+def test_missing_class(checkout: Checkout, data: Path) -> None:
+    """A class of the list without a folder is missing clips: their number and names, not a smaller data set."""
+    shutil.rmtree(data / "videos/BallFalls")
+    words = ("error: data/videos: 15 of 30", "v_BallFalls_g01_c01", "drop")
+    refused(checkout.snakemake("--cores", "2", *TO_MANIFEST), *words)
+    assert not list((checkout.root / "results").rglob("*.tsv"))
+
+    dropping = checkout.configure("dropping", DROP)
+    checkout.succeed(*LOCAL, dropping, "--", "results/mine/manifest.tsv")
+    summary = json.loads((checkout.root / "results/mine/clips.json").read_text())
+    assert (summary["classes"], summary["absent_classes"]) == (["BallRises"], ["BallFalls"])
+
+
+def test_class_without_clips_in_a_split(checkout: Checkout, data: Path) -> None:
+    """A class that a used split cannot be tested on is refused, with the ways on; leaving that split out is one."""
+    tested = (data / "lists/testlist02.txt").read_text().split()
+    for path in tested:
+        if path.startswith("BallFalls/"):
+            (data / "videos" / path).unlink()
+    local = (*LOCAL, checkout.configure("dropping", DROP))
+    target = ("--", "results/mine/manifest.tsv")
+    words = ("error: BallFalls: no test clip in split 2", "seeds.split2: 0", "dataset.classes")
+    refused(checkout.snakemake("--cores", "2", *local, *target), *words)
+    checkout.succeed(*local, checkout.configure("two", {"seeds": {"split2": 0}}), *target)
+
+
+def test_folder_with_spaces(checkout: Checkout, data: Path) -> None:
+    """Folders of videos and lists may have spaces and quotes in their names."""
+    folder = data.rename(checkout.root / "my d'ata set")
+    places = {"name": "mine", "source": "local", "videos": f"{folder}/my videos", "lists": f"{folder.name}/the lists"}
+    (folder / "videos").rename(folder / "my videos")
+    (folder / "lists").rename(folder / "the lists")
+    checkout.configure("local", with_changes(TINY, dataset={**places, "classes": []}))
+    checkout.succeed(*TO_MANIFEST)
+    assert len((checkout.root / "results/mine/manifest.tsv").read_text().splitlines()) == 1 + 30
 
 
 def test_damaged_clips(checkout: Checkout, data: Path) -> None:

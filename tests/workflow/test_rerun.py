@@ -73,6 +73,39 @@ def test_edited_source_of_the_networks_input(populated: Checkout, file: str) -> 
     assert plan.jobs["extract_features"] == 1
 
 
+def test_other_frames_and_an_interruption(populated: Checkout) -> None:
+    """Frames of another quality train everything again, also when the run broke off between the two: the manifest,
+    which later stages go by, tells of every frame."""
+    configfile = populated.configure("tiny", with_changes(TINY, frames={"quality": 80}))
+    populated.succeed("--configfile", configfile, "--", "results/demo/manifest.tsv")
+    plan = populated.plan("--configfile", configfile)
+    assert plan.trained == plan.tested == NETWORKS | BASELINES
+    assert not {"extract_frames", "build_manifest"} & plan.jobs.keys() and plan.jobs["extract_features"] == 1
+
+
+def test_other_splits(populated: Checkout) -> None:
+    """To use other splits needs no clip listed and no frame extracted again, and no network trained on the others."""
+    configfile = populated.configure("tiny", with_changes(TINY, seeds={"split1": 1, "split2": 0, "split3": 2}))
+    plan = populated.plan("--configfile", configfile)
+    assert not {"list_clips", "extract_frames", "build_manifest", "extract_features"} & plan.jobs.keys()
+    assert plan.jobs["train_network"] == len(NETWORKS), "the second seed of split 3"
+
+
+def test_fetched_data_stays(checkout: Checkout) -> None:
+    """Edited code fetches and unpacks nothing again: videos and lists are there, and the archive of videos is gone."""
+    folder = checkout.root / "resources/ucf101"
+    (folder / "UCF-101/Archery").mkdir(parents=True)
+    (folder / "ucfTrainTestlist").mkdir()
+    names = [f"{role}list0{split}.txt" for role in ("train", "test") for split in SPLITS]
+    targets = ["UCF-101", *(f"ucfTrainTestlist/{name}" for name in ["classInd.txt", *names])]
+    for target in targets[1:]:
+        (folder / target).write_text("there\n")
+    for file in ("cli", "download", "unpack"):
+        with open(checkout.root / f"{PACKAGE}/{file}.py", "a") as stream:
+            stream.write("# edited\n")
+    assert checkout.plan("--", *(f"resources/ucf101/{target}" for target in targets)) == NOTHING
+
+
 def test_changed_settings_of_one_experiment(populated: Checkout) -> None:
     """Another setting of one experiment runs this experiment and the report."""
     changed = {

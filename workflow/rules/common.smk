@@ -12,13 +12,31 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 
 from recurrent_residual import ucf101
 from recurrent_residual.code_inputs import code_of, model_file
-from recurrent_residual.config import read_yaml, resolve_config, resolve_experiments, runs
+from recurrent_residual.config import read_yaml, resolve_config, resolve_experiments, runs, validate
 from recurrent_residual.errors import UserError
+from recurrent_residual.rows import row_owners
 
 # `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
 # also when its environment is not activated.
 OWN_PYTHON = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
 shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}/src' PATH='{OWN_PYTHON}'\"$PATH\"; ")
+
+
+if Path.cwd().resolve() != REPOSITORY:
+    raise WorkflowError(f"run snakemake in {REPOSITORY} (cd there): configuration and results lie below it")
+
+# Classes, addresses and checksums of the data sets that this workflow makes or fetches.
+FACTS_OF = {"download": "config/datasets/ucf101.yaml", "demo": "config/datasets/demo.yaml"}
+
+
+def check_not_overwritten(dataset):
+    """Refuse a folder outside resources/ that a rule would make: Snakemake deletes what a rule is to make anew."""
+    for key in ("videos", "lists"):
+        if dataset["source"] != "local" and not Path(dataset[key]).resolve().is_relative_to(REPOSITORY / "resources"):
+            raise UserError(
+                f"dataset.{key}: {dataset[key]} would be overwritten with source: {dataset['source']}; for a folder of "
+                "yours set dataset.source: local"
+            )
 
 
 def dataset_classes(dataset, facts):
@@ -29,14 +47,19 @@ def dataset_classes(dataset, facts):
         if name not in there:
             where = f"has no videos in {dataset['videos']}" if local else f"is no class of {dataset['name']}"
             raise UserError(f"dataset.classes: {name!r} {where}; there are {', '.join(there)}")
+    if local and not dataset["classes"] and dataset["missing_videos"] == "error":
+        return ucf101.read_classes(dataset["lists"])  # a class without a folder is an error like a missing clip
     return dataset["classes"] or there
 
 
 try:
     SETTINGS = resolve_config(config)
-    EXPERIMENTS = resolve_experiments(SETTINGS, read_yaml(SETTINGS["experiments_file"]))
+    ENTRIES = validate(read_yaml(SETTINGS["experiments_file"]), "experiments", source=SETTINGS["experiments_file"])
+    EXPERIMENTS = resolve_experiments(SETTINGS, ENTRIES)
+    row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"))
     DATASET = SETTINGS["dataset"]
-    FACTS = {} if DATASET["source"] == "local" else read_yaml(REPOSITORY / f"config/datasets/{DATASET['name']}.yaml")
+    check_not_overwritten(DATASET)
+    FACTS = {} if DATASET["source"] == "local" else read_yaml(REPOSITORY / FACTS_OF[DATASET["source"]])
     CLASSES = dataset_classes(DATASET, FACTS)
     PRETRAINED = read_yaml(REPOSITORY / "config/weights.yaml")
 except UserError as error:

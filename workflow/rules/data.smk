@@ -5,11 +5,10 @@ LISTS = DATASET["lists"]
 LIST_FILES = [f"{LISTS}/{name}" for name in ucf101.LIST_FILES]
 
 if DATASET["source"] == "download":
+    # Without `code`: what has the right checksum is right, whichever code fetched it, and is not fetched again.
 
     rule download_videos:
         """The archive of all videos; it goes when it is unpacked."""
-        input:
-            code=code("download"),
         output:
             temp(f"resources/{NAME}/{Path(FACTS['videos']['url']).name}"),
         log:
@@ -22,12 +21,11 @@ if DATASET["source"] == "download":
         message:
             "Downloading the videos of {NAME}"
         shell:
-            "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
-            " --sha256 {params.file[sha256]} {params.tls} --output {output} 2> {log}"
+            "python scripts/download.py --url {params.file[url]:q} --bytes {params.file[bytes]}"
+            " --sha256 {params.file[sha256]} {params.tls} --output {output:q} 2> {log}"
 
     rule unpack_videos:
         input:
-            code=code("unpack"),
             archive=rules.download_videos.output,
         output:
             directory(VIDEOS),
@@ -38,11 +36,9 @@ if DATASET["source"] == "download":
         message:
             "Unpacking the videos"
         shell:
-            "python scripts/unpack.py --archive {input.archive} --output {output} --strip 2> {log}"
+            "python scripts/unpack.py --archive {input.archive:q} --output {output:q} --strip 2> {log}"
 
     rule download_lists:
-        input:
-            code=code("download"),
         output:
             f"resources/{NAME}/{Path(FACTS['lists']['url']).name}",
         log:
@@ -55,12 +51,11 @@ if DATASET["source"] == "download":
         message:
             "Downloading the lists of {NAME}"
         shell:
-            "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
-            " --sha256 {params.file[sha256]} {params.tls} --output {output} 2> {log}"
+            "python scripts/download.py --url {params.file[url]:q} --bytes {params.file[bytes]}"
+            " --sha256 {params.file[sha256]} {params.tls} --output {output:q} 2> {log}"
 
     rule unpack_lists:
         input:
-            code=code("unpack"),
             archive=rules.download_lists.output,
         output:
             lists=LIST_FILES,
@@ -73,7 +68,7 @@ if DATASET["source"] == "download":
         message:
             "Unpacking the lists"
         shell:
-            "python scripts/unpack.py --archive {input.archive} --output {params.folder} --strip 2> {log}"
+            "python scripts/unpack.py --archive {input.archive:q} --output {params.folder:q} --strip 2> {log}"
 
 
 if DATASET["source"] == "demo":
@@ -94,8 +89,14 @@ if DATASET["source"] == "demo":
         message:
             "Making the demo's videos"
         shell:
-            "python scripts/make_demo_videos.py --videos {output.videos} --lists {params.lists}"
-            " --classes {params.classes} 2> {log}"
+            "python scripts/make_demo_videos.py --videos {output.videos:q} --lists {params.lists:q}"
+            " --classes {params.classes:q} 2> {log}"
+
+
+def used_splits(wildcards, input):
+    """The splits that have runs. It takes `input` so that Snakemake does not record it with the other params: a further
+    split would else list the clips again, and with that extract all frames and train everything again."""
+    return sorted({split for split, _ in RUNS})
 
 
 rule list_clips:
@@ -115,11 +116,13 @@ rule list_clips:
         classes=CLASSES,
         missing_videos=DATASET["missing_videos"],
         clips_per_group=DATASET["clips_per_group"],
+        splits=used_splits,
     message:
         "Listing the clips"
     shell:
-        "python scripts/list_clips.py --videos {input.videos} --lists {params.lists} --classes {params.classes}"
+        "python scripts/list_clips.py --videos {input.videos:q} --lists {params.lists:q} --classes {params.classes:q}"
         " --missing-videos {params.missing_videos} --clips-per-group {params.clips_per_group}"
+        " --splits {params.splits}"
         " --output {output.clips} --summary {output.summary} 2> {log}"
 
 
@@ -141,7 +144,7 @@ rule extract_frames:
     message:
         "Extracting frames of {wildcards.class_name}"
     shell:
-        "python scripts/extract_frames.py --clips {input.clips} --videos {input.videos}"
+        "python scripts/extract_frames.py --clips {input.clips} --videos {input.videos:q}"
         " --class-name {wildcards.class_name} --every {params.every} --quality {params.quality}"
         " --frames {output.frames} --index {output.index} 2> {log}"
 
@@ -163,5 +166,5 @@ rule build_manifest:
         "python scripts/build_manifest.py --clips {input.clips} --indexes {input.indexes} --output {output} 2> {log}"
 
 
-# The frames themselves: large, and vouched for by the manifest, which names every clip and its number of frames.
+# The frames themselves: large, and vouched for by the manifest, which has a digest of every clip's.
 FRAMES = ancient(expand(rules.extract_frames.output.frames, class_name=CLASSES))

@@ -5,7 +5,8 @@ WEIGHTS = image_weights(SETTINGS["backbone"])
 
 rule download_weights:
     input:
-        code=code("download"),
+        # A file with a known checksum does not depend on the code that fetched it.
+        code=ancient(code("download")),
     output:
         "resources/weights/{file}.pth",
     log:
@@ -69,7 +70,7 @@ rule extract_features:
         "Extracting features of all frames after blocks 2, 3 and 4"
     shell:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
-        " --weights {input.weights} --architecture {params.architecture} --input {params.view:q}"
+        " --weights {input.weights:q} --architecture {params.architecture} --input {params.view:q}"
         " --every {params.every} --batch {params.batch} --gpus {resources.gpu} --threads {threads}"
         " --output {params.folder} 2> {log}"
 

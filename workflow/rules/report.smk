@@ -27,9 +27,9 @@ rule collect_tables:
     message:
         "Collecting the tables"
     shell:
-        "python scripts/collect_tables.py --runs {params.runs_folder} --experiments {input.experiments}"
+        "python scripts/collect_tables.py --runs {params.runs_folder} --experiments {input.experiments:q}"
         " --paper {input.paper} --decisions {input.decisions} --clips-summary {input.clips}"
-        " --settings-json {params.settings:q} --chosen {params.chosen} --output {output} 2> {log}"
+        " --settings-json {params.settings:q} --chosen {params.chosen} --output {output:q} 2> {log}"
 
 
 rule render_html:
@@ -48,7 +48,7 @@ rule render_html:
     message:
         "Rendering {output}"
     shell:
-        "python scripts/render_html.py --tables {input.tables} --templates {params.templates} --output {output} 2> {log}"
+        "python scripts/render_html.py --tables {input.tables} --templates {params.templates} --output {output:q} 2> {log}"
 
 
 rule render_latex:
@@ -67,4 +67,4 @@ rule render_latex:
     message:
         "Rendering {output}"
     shell:
-        "python scripts/render_latex.py --tables {input.tables} --templates {params.templates} --output {output} 2> {log}"
+        "python scripts/render_latex.py --tables {input.tables} --templates {params.templates} --output {output:q} 2> {log}"

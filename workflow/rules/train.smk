@@ -27,7 +27,7 @@ rule train_network:
     message:
         "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
     shell:
-        "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames} --weights {input.weights}"
+        "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames} --weights {input.weights:q}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
         " --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads} --output {params.folder} 2> {log}"
 

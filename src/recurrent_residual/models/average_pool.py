@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 KIND = "baseline"
-SETTINGS = ("block", "znorm")
+SETTINGS = {"block": {"enum": [2, 3, 4]}, "znorm": {"type": "boolean"}}
+REQUIRED = ["block", "znorm"]
 
 
 class AveragePool(nn.Module):

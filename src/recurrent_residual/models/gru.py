@@ -11,7 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 KIND = "baseline"
-SETTINGS = ("block", "znorm", "units")
+SETTINGS = {
+    "block": {"enum": [2, 3, 4]},
+    "znorm": {"type": "boolean"},
+    "units": {"type": "integer", "minimum": 1},
+}
+REQUIRED = ["block", "znorm"]
 
 
 class GRU(nn.Module):

@@ -23,9 +23,16 @@ from recurrent_residual.backbone import residual, resolve_unit, shortcut, stem, 
 from recurrent_residual.errors import UserError
 
 KIND = "network"
-SETTINGS = ("skips", "kind", "zero_init", "frames", "readout")
-SKIP_KINDS = ("identity", "convolution", "nonlinear")
-READOUTS = ("last", "average")
+SETTINGS: dict[str, Any] = {
+    "skips": {"type": "array", "items": {"type": "string"}},
+    "kind": {"enum": ["identity", "convolution", "nonlinear"]},
+    "zero_init": {"type": "boolean"},
+    "frames": {"type": "integer", "minimum": 1},
+    "readout": {"enum": ["last", "average"]},
+}
+REQUIRED = ["skips"]
+SKIP_KINDS = SETTINGS["kind"]["enum"]
+READOUTS = SETTINGS["readout"]["enum"]
 
 
 class RecurrentUnit(nn.Module):

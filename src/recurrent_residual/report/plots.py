@@ -80,10 +80,10 @@ def svg(figure: plt.Figure, name: str, *, alternative: str) -> str:
 def errors(name: str, figure: Mapping[str, Any]) -> str | None:
     """Our errors of a table's rows beside the paper's; None where nothing was run.
 
-    Ours are means over the splits with their intervals; small rings are the single splits.
+    Ours are of the splits that stand beside the paper's number, with their intervals; small rings are other splits.
     """
-    points = figure["points"]
-    if not any(point["ours"] for point in points):
+    points, which = figure["points"], words.splits(figure["splits"])
+    if not any(point["by_split"] for point in points):
         return None
     with plt.rc_context(STYLE):
         canvas, axes = plt.subplots(figsize=(6.4, 3.5))
@@ -92,24 +92,19 @@ def errors(name: str, figure: Mapping[str, Any]) -> str | None:
         means = np.array([summary["error"] if summary else np.nan for summary in ours])
         ends = np.array([summary["interval"] if summary else [np.nan, np.nan] for summary in ours])
         axes.plot(places - 0.09, [p["paper"] for p in points], "D--", color=SERIES[1], label="the paper")
-        axes.errorbar(
-            places + 0.09,
-            means,
-            yerr=np.abs(ends.T - means),
-            fmt="o-",
-            color=SERIES[0],
-            capsize=3,
-            label=f"ours, {_which(next(summary for summary in ours if summary))}",
-        )
+        if any(ours):
+            look: dict[str, Any] = {"fmt": "o-", "color": SERIES[0], "capsize": 3, "label": f"ours, {which}"}
+            axes.errorbar(places + 0.09, means, yerr=np.abs(ends.T - means), **look)
         single = [
-            (x + 0.24, summary["error"])
+            (x + 0.24, summary["error"], summary["splits"][0])
             for x, point in zip(places, points, strict=True)
             for summary in point["by_split"].values()
-            if summary and len(point["by_split"]) > 1
+            if summary and summary["splits"] != figure["splits"]
         ]
         if single:
             rings: dict[str, Any] = {"color": SERIES[0], "markerfacecolor": "none", "markersize": 4, "alpha": 0.6}
-            axes.plot(*zip(*single, strict=True), "o", label="ours, each split", **rings)
+            x, y, others = zip(*single, strict=True)
+            axes.plot(x, y, "o", label=f"ours, {words.splits(sorted(set(others)))}", **rings)
         if reference := figure["reference"]["ours"]:
             axes.axhline(reference["error"], color=QUIET, linestyle=":", linewidth=1.4)
             beside: dict[str, Any] = {
@@ -128,7 +123,7 @@ def errors(name: str, figure: Mapping[str, Any]) -> str | None:
         listed = "; ".join(
             f"{p['label']}: paper {_error(p['paper'])}, ours {_error(p['ours'] and p['ours']['error'])}" for p in points
         )
-        return svg(canvas, name, alternative=f"{figure['title']}. {listed}.")
+        return svg(canvas, name, alternative=f"{figure['title']}, ours on {which}. {listed}.")
 
 
 def curves(name: str, histories: Sequence[tuple[str, Sequence[Mapping[str, float]]]]) -> str:
@@ -195,11 +190,6 @@ def confusion(name: str, matrix: Sequence[Sequence[int]], classes: Sequence[str]
                 )  # fmt: skip
         right = "; ".join(f"{name}: {100 * shares[i, i]:.0f} % right" for i, name in enumerate(classes))
         return svg(canvas, name, alternative=f"Confusion matrix, rows are true classes. {right}.")
-
-
-def _which(summary: Mapping[str, Any]) -> str:
-    splits = summary["splits"]
-    return words.splits(splits) if len(splits) == 1 else f"mean, {words.splits(splits)}"
 
 
 def _error(value: float | None) -> str:

@@ -64,6 +64,15 @@ def splits(numbers: Sequence[int]) -> str:
     return f"splits {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
+def verdict(name: str, comparable: bool) -> str:
+    """What our runs say of a conclusion; no word on the paper where the numbers are not comparable with its own."""
+    if name == "open":
+        return "not decided"
+    if comparable:
+        return {"holds": "holds here", "reversed": "reversed here"}[name]
+    return {"holds": "seen", "reversed": "opposite seen"}[name]
+
+
 def value(content: Any) -> str:
     """A value of the configuration on one line."""
     if isinstance(content, Mapping):
@@ -96,6 +105,7 @@ FILTERS = {
     "duration": duration,
     "count": count,
     "splits": splits,
+    "verdict": verdict,
     "value": value,
     "settings": settings,
     "commit": commit,
