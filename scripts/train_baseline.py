@@ -15,6 +15,7 @@ import torch
 
 from recurrent_residual import cli
 from recurrent_residual.baselines import BaselineSettings, build_baseline, train_baseline
+from recurrent_residual.clips import check_splits
 from recurrent_residual.device import choose_device
 from recurrent_residual.feature_store import FeatureStore
 from recurrent_residual.manifest import class_names, read_manifest
@@ -47,6 +48,7 @@ def main(options: argparse.Namespace) -> None:
     module = load_model(settings["model"])
     for split, seed in options.runs:
         started = time.monotonic()
+        check_splits(clips, class_names(clips), [split])
         train = [i for i, clip in enumerate(clips) if clip.role(split) == "train"]
         torch.manual_seed(seed)
         baseline = build_baseline(module, settings["settings"], store, train, len(class_names(clips)))

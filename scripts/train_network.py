@@ -16,6 +16,7 @@ from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone, load_weights
 from recurrent_residual.checkpoint import fingerprint
 from recurrent_residual.chunks import cut
+from recurrent_residual.clips import check_splits
 from recurrent_residual.device import choose_device
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import class_names, read_manifest
@@ -47,6 +48,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(gpus=options.gpus, threads=options.threads)
     settings, provenance = options.settings, describe(device)
     clips = read_manifest(options.manifest)
+    check_splits(clips, class_names(clips), [options.split])
     train = [clip for clip in clips if clip.role(options.split) == "train"]
     torch.manual_seed(options.seed)
     backbone = build_backbone(settings["backbone"]["architecture"], classes=len(class_names(clips)))

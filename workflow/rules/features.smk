@@ -4,9 +4,7 @@ WEIGHTS = image_weights(SETTINGS["backbone"])
 
 
 rule download_weights:
-    input:
-        # A file with a known checksum does not depend on the code that fetched it.
-        code=ancient(code("download")),
+    # Without `code`: what has the right checksum is right, whichever code fetched it, and is not fetched again.
     output:
         "resources/weights/{file}.pth",
     log:
@@ -38,9 +36,10 @@ rule pretrain:
         settings=json.dumps(SETTINGS["pretraining"], sort_keys=True),
     message:
         "Pretraining {wildcards.architecture} on made still images"
+    # Shown as well, for the demo has nothing else to show meanwhile.
     shell:
         "python scripts/pretrain.py --architecture {wildcards.architecture} --settings {params.settings:q}"
-        " --gpus {resources.gpu} --threads {threads} --output {output} 2> {log}"
+        " --gpus {resources.gpu} --threads {threads} --output {output} 2>&1 | tee {log}"
 
 
 rule extract_features:
