@@ -1,7 +1,6 @@
 # The resolved configuration, where files lie, and which code a job runs.
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ FACTS_OF = {"download": "config/datasets/ucf101.yaml", "demo": "config/datasets/
 
 
 def check_not_overwritten(dataset):
-    """Refuse a folder outside resources/ that a rule would make: Snakemake deletes what a rule is to make anew."""
+    """Refuse a folder outside resources/ that is to be made here: Snakemake deletes what it is about to make anew."""
     for key in ("videos", "lists"):
         if dataset["source"] != "local" and not Path(dataset[key]).resolve().is_relative_to(REPOSITORY / "resources"):
             raise UserError(
@@ -141,6 +140,15 @@ def folder_of_output(name, above=0):
         return _folder(output[name], above)
 
     return folder
+
+
+def used_splits(wildcards, input):
+    """The splits that have runs.
+
+    It takes `input` so that Snakemake does not record it with the other params: a further split would else list the
+    clips again, and with that extract all frames and train everything again.
+    """
+    return sorted({split for split, _ in RUNS})
 
 
 def split_seeds():

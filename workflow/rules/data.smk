@@ -93,12 +93,6 @@ if DATASET["source"] == "demo":
             " --classes {params.classes:q} 2> {log}"
 
 
-def used_splits(wildcards, input):
-    """The splits that have runs. It takes `input` so that Snakemake does not record it with the other params: a further
-    split would else list the clips again, and with that extract all frames and train everything again."""
-    return sorted({split for split, _ in RUNS})
-
-
 rule list_clips:
     input:
         code=code("list_clips"),
