@@ -55,8 +55,8 @@ def rules() -> dict[str, tuple[str, str, bool]]:
     found = {}
     for name, body in zip(parts[::2], parts[1::2], strict=True):
         (environment,) = re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', body)
-        ((kind, script),) = re.findall(r'\b(code|model_code)\("(\w+)"', body)
-        found[name] = (environment, script, kind == "model_code")
+        (script,) = re.findall(r"python scripts/(\w+)\.py", body)
+        found[name] = (environment, script, "model_code(" in body)
     return found
 
 
