@@ -55,10 +55,15 @@ def test_configuration_file_of_one_command(checkout: Checkout, content: str | No
 
 ENTRIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown model": (entry(model="recurrent_resnett"), ("mine", "'recurrent_resnett'", "recurrent_resnet")),
-    "unknown setting": (entry(settings={"skipz": []}), ("mine", "'skipz'", "skips")),
+    "unknown setting": (entry(settings={"skipz": []}), ("mine", "'settings.skipz'", "skips")),
+    "impossible setting": (
+        entry(settings={"skips": ["layer4.-1"], "kind": "linear"}),
+        ("mine", "settings.kind", "linear"),
+    ),
+    "unknown row": (entry(settings={"skips": []}, rows=["table9.first"]), ("mine", "'table9.first'", "paper.yaml")),
     "unknown key": (entry(setings={}), ("mine.setings", "did you mean 'settings'?")),
     "training of a baseline": (
-        entry(model="gru", settings={"block": 2}, training={"epochs": 1}),
+        entry(model="gru", settings={"block": 2, "znorm": True}, training={"epochs": 1}),
         ("mine", "`training:`"),
     ),
 }

@@ -55,7 +55,7 @@ try:
     SETTINGS = resolve_config(config)
     ENTRIES = validate(read_yaml(SETTINGS["experiments_file"]), "experiments", source=SETTINGS["experiments_file"])
     EXPERIMENTS = resolve_experiments(SETTINGS, ENTRIES)
-    row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"))
+    row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"), source=SETTINGS["experiments_file"])
     DATASET = SETTINGS["dataset"]
     check_not_overwritten(DATASET)
     FACTS = {} if DATASET["source"] == "local" else read_yaml(REPOSITORY / FACTS_OF[DATASET["source"]])
