@@ -63,10 +63,10 @@ def main(options: argparse.Namespace) -> None:
         status = process.wait()
     except KeyboardInterrupt:  # the terminal sent it to snakemake as well, which stops its jobs first
         sys.exit(process.wait() or 130)
+    if locked:
+        raise UserError(f"if no other run goes on here, run: {sys.executable} -m snakemake --unlock; then this again")
     if status:
-        raise UserError(
-            f"the workflow stopped with status {status}; what is above says why, and the same command goes on"
-        )
+        raise UserError(f"the workflow stopped with status {status}; what is above says why; what is done is kept")
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print()
     print("Nothing to do: the report is up to date." if idle else f"Done in {minutes} min {seconds:02d} s.")

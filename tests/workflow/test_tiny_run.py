@@ -176,6 +176,9 @@ def test_killed_run_ends_as_an_undisturbed_one(finished: FinishedRun, tmp_path: 
         process.wait()
     assert not (folder / "run.json").exists(), "a training that was killed is not done"
 
+    # `make demo` and `make quick` say what to do about the lock that a kill leaves behind.
+    refused = killed.script("run_workflow", "--configfile", configfile)
+    assert refused.returncode == 1 and "snakemake --unlock" in refused.stdout.splitlines()[-1]
     assert killed.snakemake("--unlock", *command).returncode == 0
     killed.succeed(*command)
     log = (killed.root / "logs/demo/train_network/rrn_block4_identity-split1-seed1.log").read_text()
