@@ -1,7 +1,7 @@
 # make demo                                   the whole workflow on a made data set: install, run, report
 # make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist     the same on real clips, with a small network
 # make test                                   install what tests need, and run them all
-# make benchmark                              measure (CLIPS=/path/UCF-101/SomeClass: on real clips)
+# make benchmark                              measure (CLIPS=/path/UCF-101: on real clips)
 # make clean                                  remove what demo and quick made; the paper's results stay
 # make lock                                   resolve requirements*.in anew
 # The paper itself: . .venv/bin/activate && snakemake --cores all

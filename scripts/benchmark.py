@@ -1,7 +1,7 @@
 """Measure extraction, training and the demo, and write docs/benchmarks.md.
 
     make benchmark                                      extraction on the demo's videos, training, the demo
-    make benchmark CLIPS=/path/UCF-101/SomeClass        extraction on real clips
+    make benchmark CLIPS=/path/UCF-101                  extraction on real clips
 
 Takes some ten minutes; let nothing else run on the machine. Each section says when and at which commit it was measured;
 with --only the other sections of the file stay as they are.

@@ -6,7 +6,8 @@ All run on one core, taking turns; the figure is source frames decoded a second 
 method's own processes included, so that other work on the machine does not enter), the median of the repeats.
 Clips with and without B-frames are measured apart. "RGB" ends with every n-th frame as an array (for ffmpeg: raw RGB
 through a pipe), "JPEG" with its JPEG (4:2:0) in memory. OpenCV (opencv-python-headless) is
-needed by this script only; the ffmpeg command is left out where there is none.
+needed by this script only; the ffmpeg command is left out where there is none. It is started once for each clip, and
+its figure holds that.
 """
 
 from __future__ import annotations
@@ -140,7 +141,9 @@ def main(options: argparse.Namespace) -> None:
     print(
         f"{processor()}, one core; PyAV {av.__version__}, OpenCV {cv2.__version__}, Python {platform.python_version()}"
     )
-    print(f"every {options.every}th frame; source frames a second of CPU time, median of {options.repeats}\n")
+    print(
+        f"every {options.every}th frame; source frames a second of CPU time, median of {options.repeats}; ffmpeg is started for each clip\n"
+    )
     print("| clips | output | method | frames/s | times OpenCV |\n|---|---|---|---:|---:|")
     for kind, found in kinds.items():
         chosen = spread(found, options.clips)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from recurrent_residual import cli
-from recurrent_residual.config import read_yaml, validate
+from recurrent_residual.config import read_experiments, read_yaml
 from recurrent_residual.errors import UserError
 from recurrent_residual.files import write_text
 from recurrent_residual.results import read_json
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
         raise UserError(f"--settings-json: is no JSON ({error})") from None
     tables = collect(
         options.runs,
-        experiments=validate(read_yaml(options.experiments), "experiments", source=str(options.experiments)),
+        experiments=read_experiments(options.experiments),
         paper=read_yaml(options.paper),
         decisions=read_yaml(options.decisions),
         clips=read_json(options.clips_summary),

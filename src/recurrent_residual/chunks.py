@@ -13,7 +13,8 @@ import simplejpeg
 import torch
 from torch import Tensor
 
-from recurrent_residual.manifest import Clip, sampled_frames
+from recurrent_residual.frames import sampled_frames
+from recurrent_residual.manifest import Clip
 
 
 class JpegSource(Protocol):

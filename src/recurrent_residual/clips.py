@@ -87,7 +87,7 @@ def list_clips(
     if not available:
         raise UserError(f"{videos}: no class folder with .avi files; name the folder that holds the class folders")
     drop = missing_videos == "drop"
-    chosen = _choose(lists, index, classes or (available if drop else index))
+    chosen = _choose(lists, index, classes or ucf101.default_classes(videos, lists, missing_videos=missing_videos))
     listed, roles = _read_lists(lists, index, chosen)
     files = {
         (name, Path(file).stem.casefold()): f"{name}/{file}"

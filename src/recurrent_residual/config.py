@@ -6,6 +6,7 @@ import copy
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,24 @@ def validate(value: Any, schema_name: str, *, source: str) -> Any:
     Raises:
         UserError: names `source`, the key and what it may be.
     """
-    schema = read_yaml(SCHEMAS / f"{schema_name}.yaml")
+    schema = _schema(schema_name)
     _check(value, schema, source=source)
     return fill_defaults(value, schema)
+
+
+@cache
+def _schema(name: str) -> Any:
+    """Parsed once: planning checks each experiment's settings against it, and so does every job on a cluster."""
+    return read_yaml(SCHEMAS / f"{name}.yaml")
+
+
+def read_experiments(path: str | Path) -> dict[str, Any]:
+    """The entries of `experiments.yaml`, validated, with their defaults.
+
+    Raises:
+        UserError: the file is not there, or an entry is malformed.
+    """
+    return validate(read_yaml(path), "experiments", source=str(path))
 
 
 def _check(value: Any, schema: Mapping[str, Any], *, source: str) -> None:
@@ -119,18 +135,17 @@ def resolve_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def resolve_experiments(config: Mapping[str, Any], entries: Any) -> dict[str, Experiment]:
+def resolve_experiments(config: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Experiment]:
     """The chosen experiments of `config`, by name, in the order of the file.
 
     Args:
         config: as `resolve_config` gives it.
-        entries: the content of `config["experiments_file"]`.
+        entries: as `read_experiments` gives those of `config["experiments_file"]`.
 
     Raises:
-        UserError: an entry is malformed, its model unknown, or `config["experiments"]` names one that is not there.
+        UserError: an entry's model or settings are unknown, or `config["experiments"]` names one that is not there.
     """
     source = config["experiments_file"]
-    entries = validate(entries, "experiments", source=source)
     for name in config["experiments"]:
         if name not in entries:
             close = difflib.get_close_matches(name, entries, n=1)

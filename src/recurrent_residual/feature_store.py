@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from recurrent_residual.errors import UserError
-from recurrent_residual.manifest import Clip, sampled_frames
+from recurrent_residual.frames import sampled_frames
+from recurrent_residual.manifest import Clip
 
 BLOCKS = (2, 3, 4)
 

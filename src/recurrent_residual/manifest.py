@@ -10,7 +10,6 @@ from recurrent_residual import clips, frames, tsv
 from recurrent_residual.errors import UserError
 
 COLUMNS = (*clips.COLUMNS, *frames.INDEX_COLUMNS[1:])
-sampled_frames = frames.sampled_frames
 
 
 @dataclass(frozen=True)

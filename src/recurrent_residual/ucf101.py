@@ -96,6 +96,12 @@ def available_classes(videos: str | Path, lists: str | Path) -> list[str]:
     return [name for name in classes if name in folders and next(clips_on_disk(videos, name), None)]
 
 
+def default_classes(videos: str | Path, lists: str | Path, *, missing_videos: str) -> list[str]:
+    """The classes to use where none are chosen: with "drop" those on disk; with "error" all of the class index, so that
+    a class without a folder is an error like a missing clip."""
+    return available_classes(videos, lists) if missing_videos == "drop" else read_classes(lists)
+
+
 def clips_on_disk(videos: str | Path, class_name: str) -> Iterator[str]:
     """The file names of the clips in the folder of `class_name`; none where there is no such folder."""
     folder = Path(videos) / class_name

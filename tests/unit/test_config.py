@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recurrent_residual.config import read_yaml, resolve_config, resolve_experiments, runs, validate
+from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs, validate
 from recurrent_residual.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def test_the_paper_is_the_default() -> None:
     assert config["frames"]["every"] == config["training"]["every"] == 10
     assert config["training"]["update_fraction"] == 0.01
     assert runs(config) == [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)]
-    experiments = resolve_experiments(config, read_yaml(CONFIG / "experiments.yaml"))
+    experiments = resolve_experiments(config, read_experiments(CONFIG / "experiments.yaml"))
     kinds = [experiment.kind for experiment in experiments.values()]
     assert (kinds.count("baseline"), kinds.count("network")) == (12, 10)
 
@@ -96,19 +96,19 @@ def test_an_impossible_configuration_is_one_line_that_names_the_key(config: dict
 )
 def test_an_impossible_experiment_is_one_line_that_names_it(entry: dict, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
-        resolve_experiments(resolve_config({}), {"new": entry})
+        resolve_experiments(resolve_config({}), validate({"new": entry}, "experiments", source="experiments.yaml"))
     assert "\n" not in str(error.value)
 
 
 def test_an_experiment_that_is_not_there_is_named() -> None:
     config = resolve_config({"experiments": ["rrn_block4_identiti"]})
     with pytest.raises(UserError, match="did you mean 'rrn_block4_identity'"):
-        resolve_experiments(config, read_yaml(CONFIG / "experiments.yaml"))
+        resolve_experiments(config, read_experiments(CONFIG / "experiments.yaml"))
 
 
 def test_an_experiments_own_settings_are_its_own() -> None:
     """Overriding one entry's epochs changes its settings and nobody else's; its title is no setting."""
-    config, entries = resolve_config({}), read_yaml(CONFIG / "experiments.yaml")
+    config, entries = resolve_config({}), read_experiments(CONFIG / "experiments.yaml")
     before = resolve_experiments(config, entries)
     entries["rrn_block4_identity"] |= {"training": {"epochs": 99}, "title": "another title"}
     entries["block4_gru"]["title"] = "another title"
@@ -119,7 +119,7 @@ def test_an_experiments_own_settings_are_its_own() -> None:
 
 def test_the_report_and_the_classes_are_no_settings_of_a_training() -> None:
     """Another title, notice, number of threads or seeds trains nothing again."""
-    entries = read_yaml(CONFIG / "experiments.yaml")
+    entries = read_experiments(CONFIG / "experiments.yaml")
     changed = {"report": {"title": "x"}, "threads": 2, "seeds": {"split2": 3}, "evaluation": {"batch": 3}}
     assert resolve_experiments(resolve_config({}), entries) == resolve_experiments(resolve_config(changed), entries)
 

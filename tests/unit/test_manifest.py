@@ -9,8 +9,8 @@ import pytest
 from recurrent_residual import tsv
 from recurrent_residual.clips import ListedClip
 from recurrent_residual.errors import UserError
-from recurrent_residual.frames import INDEX_COLUMNS
-from recurrent_residual.manifest import Clip, build_manifest, read_manifest, sampled_frames, write_manifest
+from recurrent_residual.frames import INDEX_COLUMNS, sampled_frames
+from recurrent_residual.manifest import Clip, build_manifest, read_manifest, write_manifest
 
 LISTED = [
     ListedClip(f"v_{name}_g{group:02d}_c01", name, label, group, 1, f"{name}/{group}.avi", ("train", "test", "-"))

@@ -11,7 +11,7 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 
 from recurrent_residual import ucf101
 from recurrent_residual.code_inputs import code_of, model_file
-from recurrent_residual.config import read_yaml, resolve_config, resolve_experiments, runs, validate
+from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
 from recurrent_residual.errors import UserError
 from recurrent_residual.rows import row_owners
 
@@ -46,14 +46,14 @@ def dataset_classes(dataset, facts):
         if name not in there:
             where = f"has no videos in {dataset['videos']}" if local else f"is no class of {dataset['name']}"
             raise UserError(f"dataset.classes: {name!r} {where}; there are {', '.join(there)}")
-    if local and not dataset["classes"] and dataset["missing_videos"] == "error":
-        return ucf101.read_classes(dataset["lists"])  # a class without a folder is an error like a missing clip
+    if local and not dataset["classes"]:
+        return ucf101.default_classes(dataset["videos"], dataset["lists"], missing_videos=dataset["missing_videos"])
     return dataset["classes"] or there
 
 
 try:
     SETTINGS = resolve_config(config)
-    ENTRIES = validate(read_yaml(SETTINGS["experiments_file"]), "experiments", source=SETTINGS["experiments_file"])
+    ENTRIES = read_experiments(SETTINGS["experiments_file"])
     EXPERIMENTS = resolve_experiments(SETTINGS, ENTRIES)
     row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"), source=SETTINGS["experiments_file"])
     DATASET = SETTINGS["dataset"]
