@@ -141,9 +141,8 @@ def main(options: argparse.Namespace) -> None:
     print(
         f"{processor()}, one core; PyAV {av.__version__}, OpenCV {cv2.__version__}, Python {platform.python_version()}"
     )
-    print(
-        f"every {options.every}th frame; source frames a second of CPU time, median of {options.repeats}; ffmpeg is started for each clip\n"
-    )
+    print(f"every {options.every}th frame; source frames a second of CPU time, median of {options.repeats};")
+    print("the ffmpeg command is started for each clip\n")
     print("| clips | output | method | frames/s | times OpenCV |\n|---|---|---|---:|---:|")
     for kind, found in kinds.items():
         chosen = spread(found, options.clips)
