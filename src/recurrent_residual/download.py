@@ -1,70 +1,119 @@
-"""Fetch a file, and take it for done only when its size and checksum are right."""
+"""Get a file from the first of its mirrors that gives it whole; one that was put there by hand is verified and used."""
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import http.client
-import ssl
-import urllib.request
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from recurrent_residual import files
 from recurrent_residual.errors import UserError
-
-CHUNK = 1 << 20  # bytes read at a time
-TIMEOUT = 60  # seconds without a byte
+from recurrent_residual.mirrors import Mirror
+from recurrent_residual.partial_file import PartialFile, fault_of, has_checksum, part_path, remove_part
+from recurrent_residual.progress import say, size_in_words
+from recurrent_residual.transfer import MirrorError, Patience, transfer
 
 
 def download(
-    url: str, output: str | Path, *, size: int | None = None, sha256: str | None = None, insecure_tls: bool = False
-) -> bool:
-    """Fetch `url` to `output`; return whether anything was fetched.
+    mirrors: Sequence[Mirror], folder: str | Path, *, output: str | Path | None = None, patience: Patience | None = None
+) -> Path:
+    """Get one of `mirrors` to `output`, by default to its own name in `folder`; return where it is.
 
-    A file that is already there and right is kept; a wrong one stays until a right one replaces it. `insecure_tls`
-    passes over a server's broken certificate chain and needs `sha256`, which then alone vouches for the content.
-    Raises `UserError` when the server cannot be reached, the connection breaks, or size or checksum is wrong.
+    What stands at `output`, or under a mirror's name in `folder`, is verified and used, and never changed: `output` is
+    then a link to it. Else the mirrors are tried in order, into `<folder>/<name>.part`, which the next run goes on
+    with and which is renamed only when it is whole and right.
+
+    Raises:
+        UserError: a file that is there is wrong; no mirror gives the file; the disk is too small; another process
+            downloads the same file.
+        OSError: `folder` cannot be written to.
     """
-    output = Path(output)
-    if insecure_tls and not sha256:
-        raise UserError(f"{url}: insecure_tls needs a sha256, which alone can vouch for the content")
-    if output.is_file() and not _wrong(output.stat().st_size, _digest(output), size, sha256):
-        return False
-    for killed in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
-        killed.unlink()  # what an earlier try left: gigabytes
-    context = ssl._create_unverified_context() if insecure_tls else None
-    digest = hashlib.sha256()
-    try:
-        with (
-            files.atomic(output) as part,
-            urllib.request.urlopen(url, timeout=TIMEOUT, context=context) as response,
-            open(part, "wb") as file,
-        ):
-            announced = int(response.headers.get("Content-Length") or 0) or None
-            with tqdm(total=size or announced, unit="B", unit_scale=True, desc=output.name, mininterval=1) as progress:
-                while chunk := response.read(CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    progress.update(len(chunk))
-            wrong = _wrong(file.tell(), digest.hexdigest(), size or announced, sha256)
-            if wrong:
-                raise UserError(f"{url}: {wrong}; try again, or put the right file at {output}")
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UserError(f"{url}: {error}; check the network, or put the file at {output} yourself") from error
-    return True
+    folder = Path(folder)
+    if there := _there_already(mirrors, folder, Path(output) if output else None):
+        return there
+    failures: dict[str, str] = {}
+    tried: list[Mirror] = []
+    # What an earlier run has begun comes first.
+    for mirror in sorted(mirrors, key=lambda mirror: not part_path(folder / mirror.name).exists()):
+        path = folder / mirror.name
+        target = Path(output) if output else path
+        if any(other.name == mirror.name and not _same_file(other, mirror) for other in tried):
+            remove_part(part_path(path))  # of another file: nothing to go on with
+        tried.append(mirror)
+        with PartialFile(part_path(path), mirror) as part:
+            # The process that had the lock until now may have ended well.
+            if there := _there_already(mirrors, folder, Path(output) if output else None):
+                return there
+            whole = size_in_words(mirror.bytes) if mirror.bytes else "a size not known"
+            say(f"downloading {mirror.url} to {part.path}: {size_in_words(part.size)} of {whole} are there")
+            try:
+                transfer(mirror, part, patience or Patience())
+            except MirrorError as error:
+                say(f"{mirror.url}: {error}; given up")
+                failures[mirror.url] = str(error)
+                continue
+            part.finish(target)
+            verified = "downloaded and verified" if has_checksum(mirror) else "downloaded; no checksum is known"
+            say(f"{target}: {size_in_words(part.size)}, {verified}")
+        for other in mirrors:
+            remove_part(part_path(folder / other.name))  # begun and not ended: gigabytes
+        return target
+    reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
+    wanted = " or ".join(dict.fromkeys(_description(mirror) for mirror in mirrors))
+    raise UserError(f"{reasons}. Check the network, or put {wanted} into {folder} by hand; then start again")
 
 
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def with_mirrors(bases: Sequence[str], known: Sequence[Mirror]) -> tuple[Mirror, ...]:
+    """The `known` mirrors with the same files below each of the addresses `bases` before them."""
+    own = [replace(mirror, url=f"{base.rstrip('/')}/{mirror.name}") for base in bases for mirror in known]
+    return tuple(dict.fromkeys([*own, *known]))
 
 
-def _wrong(bytes_got: int, digest: str, size: int | None, sha256: str | None) -> str | None:
-    """What is wrong with the content, if anything."""
-    if size is not None and bytes_got != size:
-        return f"{bytes_got} bytes came where {size} belong"
-    if sha256 and digest != sha256.lower():
-        return f"sha256 is {digest}, not {sha256}"
+def _there_already(mirrors: Sequence[Mirror], folder: Path, output: Path | None) -> Path | None:
+    """The file that is there and right: `output` itself, or a link to what was put into the folder by hand."""
+    if output and output.exists():
+        found = [(output, mirror) for mirror in mirrors]
+    else:
+        found = [(folder / mirror.name, mirror) for mirror in mirrors if (folder / mirror.name).exists()]
+    faults: dict[Path, str] = {}
+    for path, mirror in dict.fromkeys((path, replace(mirror, url="")) for path, mirror in found):
+        if not path.is_file():
+            raise UserError(f"{path}: is no file; remove it")
+        say(f"{path}: is there; verifying it")
+        fault = fault_of(path, mirror)
+        if fault is None:
+            return _link(path, output or path)
+        faults.setdefault(path, fault)
+    if faults:
+        wrong = "; ".join(f"{path}: {fault}" for path, fault in faults.items())
+        raise UserError(f"{wrong}; complete, replace or remove what is there, then start again")
     return None
+
+
+def _link(path: Path, output: Path) -> Path:
+    """Make `output` the file `path` without a copy where that can be; removing `output` leaves `path` alone."""
+    if output.exists():
+        return output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.unlink(missing_ok=True)  # a link to nothing
+    for link in (os.link, os.symlink):
+        try:
+            link(path.resolve(), output)
+            return output
+        except OSError:
+            continue
+    with files.atomic(output) as copy:
+        shutil.copyfile(path, copy)
+    return output
+
+
+def _same_file(one: Mirror, other: Mirror) -> bool:
+    return replace(one, url="") == replace(other, url="")
+
+
+def _description(mirror: Mirror) -> str:
+    facts = [f"{mirror.bytes} bytes" if mirror.bytes else "", f"sha256 {mirror.sha256}" if mirror.sha256 else ""]
+    facts = [fact for fact in [*facts, f"md5 {mirror.md5}" if mirror.md5 else ""] if fact]
+    return f"{mirror.name} ({', '.join(facts)})" if facts else mirror.name

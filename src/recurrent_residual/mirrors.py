@@ -1,0 +1,24 @@
+"""Where a file can be fetched, and how to tell that it is the right one. Light: the Snakefile reads this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One place of a file that is to be downloaded.
+
+    A file is a tuple of mirrors in order of preference. They may hold different files with the same use, as UCF-101's
+    zip and its RAR are. `sha256` may be its first digits only (at least 8), as in the names of torchvision's weights.
+    """
+
+    url: str
+    bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of its address."""
+        return self.url.rsplit("/", 1)[-1]
