@@ -1,109 +1,233 @@
-"""Unpack the archives of videos and lists into the layout that `ucf101` describes."""
+"""Unpack the archives of videos and lists into the layout of a data set: a whole folder, or none."""
 
 from __future__ import annotations
 
-import glob
+import errno
+import fcntl
 import os
 import shutil
-import subprocess
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from recurrent_residual import ucf101
+from recurrent_residual import archives
 from recurrent_residual.errors import UserError
+from recurrent_residual.progress import progress, size_in_words
+from recurrent_residual.unrar import Tell, unrar
 
-# Which of them reads a RAR depends on its kind: UCF-101's is solid, and on solid archives of RAR's third version bsdtar
-# and Debian's 7z give up (tried with libarchive 3.6 and p7zip 16.02), on those of the fifth unar and 7z.
-RAR_TOOLS = {
-    "unrar": ["unrar", "x", "-idq", "-o+", "{archive}", "{folder}/"],
-    "unar": ["unar", "-quiet", "-no-directory", "-output-directory", "{folder}", "{archive}"],
-    "bsdtar": ["bsdtar", "-x", "-f", "{archive}", "-C", "{folder}"],
-    "7z": ["7z", "x", "-y", "-bso0", "-bsp0", "-o{folder}", "{archive}"],
-}
+if TYPE_CHECKING:
+    from recurrent_residual.datasets import Dataset
+
+RATIO = 100  # an archive that unpacks to more than this many times its size is taken for a bomb
+FLOOR = 16 << 20  # bytes that any archive may unpack to: texts pack well
+MARGIN = 64 << 20  # bytes of the disk that stay free
+CHUNK = 1 << 20
 
 
-def unpack(archive: str | Path, output: str | Path, *, strip: bool = False) -> int:
-    """Unpack `archive` (.zip or .rar) to the folder `output`; return the number of files.
+@dataclass(frozen=True)
+class _Found:
+    """A file that was unpacked: its path in the archive, the same with the archive in the archive as a folder (a class
+    may stand in that one's name alone), and where it lies now."""
 
-    `strip` lays the content out as UCF-101: `output` itself holds the class folders or classInd.txt, whatever folders
-    the archive wraps them in, and nothing else. `output` appears only when all is unpacked.
-    Raises `UserError` for a damaged archive, one whose members would leave the folder, or a filled `output`.
+    path: PurePosixPath
+    origin: PurePosixPath
+    file: Path
+
+
+Place = Callable[[_Found], "str | None"]
+
+
+@dataclass
+class Unpacked:
+    """What was laid out, as paths below the output, and which files of the archive were not."""
+
+    files: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> set[str]:
+        """The folders that hold files, which for videos are the classes."""
+        return {name.rpartition("/")[0] for name in self.files}
+
+
+def unpack(
+    archive: str | Path, output: str | Path, *, dataset: Dataset | None = None, part: str | None = None
+) -> Unpacked:
+    """Unpack `archive` (zip or RAR, and those in it one level deep) to the folder `output`.
+
+    With `dataset`, `part` is "videos", laid out as <class>/<file name>.avi, or "lists", all files in one folder; all
+    else in the archive is ignored. Without, the archive's own layout stays. `output` appears only when all is done;
+    what a killed try left beside it is removed.
+    Raises `UserError` for a filled `output`, an archive that is damaged, hostile (`archives.members`), larger than the
+    disk or than `RATIO` times itself, or that lacks a list or any clip, and for two files with one place.
     """
     archive, output = Path(archive), Path(output)
     if not archive.is_file():
         raise UserError(f"{archive}: no such file; download it first")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output}: is there already; remove it to unpack again")
-    part = output.with_name(f".{output.name}.part-{os.getpid()}")
-    for killed in output.parent.glob(f".{glob.escape(output.name)}.part-*"):
-        shutil.rmtree(killed)  # what an earlier try left: gigabytes
-    content, laid_out = part / "content", part / "laid_out"
-    content.mkdir(parents=True)
-    try:
-        if zipfile.is_zipfile(archive):
-            _unzip(archive, content)
-        else:
-            _unrar(archive, content)
-        if strip:
-            _lay_out(content, laid_out)
-            content = laid_out
-        count = sum(path.is_file() for path in content.rglob("*"))
-        if not count:
-            raise UserError(f"{archive}: holds neither clips nor lists; download it again")
-        os.replace(content, output)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return count
+    with _workplace(output) as work:
+        laid_out = work / "laid_out"
+        laid_out.mkdir()
+        try:
+            done = _lay_out(archive, work, laid_out, _place(dataset, part))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(f"{output}: the disk is full; make room and unpack again") from error
+            raise
+        if part == "lists" and dataset:
+            for name in dataset.list_files(dataset.CLASSES):
+                if name not in done.files:
+                    raise UserError(f"{archive}: lacks {name}; take the official lists")
+        if not done.files:
+            what = "file" if dataset is None else f"clip of {dataset.TITLE}"
+            raise UserError(f"{archive}: holds no {what}; take the official archive")
+        os.replace(laid_out, output.resolve())  # which may be a link to a larger disk's empty folder
+    return done
 
 
-def _unzip(archive: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as content:
-            for name in content.namelist():
-                path = PurePosixPath(name.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts:
-                    raise UserError(f"{archive}: member {name} would leave the folder; do not trust this archive")
-            content.extractall(folder)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise UserError(f"{archive}: does not unpack ({error}); download it again") from error
+@contextmanager
+def _workplace(output: Path) -> Iterator[Path]:
+    """An empty folder beside `output`, this process's alone, removed at the end or by the next try."""
+    output = output.resolve()
+    work = output.with_name(f".{output.name}.part")
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{output}: another process is unpacking to it; wait for it or end it") from error
+        except OSError:
+            pass  # a file system without locks
+        try:
+            for left in work.iterdir():  # by an earlier try that was killed: gigabytes
+                if left.name != "lock":
+                    shutil.rmtree(left)
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
-def _unrar(archive: Path, folder: Path) -> None:
-    """Unpack with the first tool that can; the folder is emptied between two tries."""
-    failures = []
-    for tool, words in RAR_TOOLS.items():
-        if not shutil.which(tool):
+def _place(dataset: Dataset | None, part: str | None) -> Place:
+    """The function that says where below the output a file belongs; None for nowhere."""
+    if dataset is None:
+        return lambda found: str(found.path)
+    if part == "lists":
+        names = set(dataset.list_files(dataset.CLASSES))
+        return lambda found: found.path.name if found.path.name in names else None
+
+    def clip(found: _Found) -> str | None:
+        folder = dataset.class_folder(found.origin) if found.path.suffix.lower() == ".avi" else None
+        return f"{folder}/{found.path.name}" if folder else None
+
+    return clip
+
+
+def _lay_out(archive: Path, work: Path, laid_out: Path, place: Place) -> Unpacked:
+    """Unpack to `work` and move each file to its place below `laid_out`."""
+    done = Unpacked()
+    taken: dict[str, PurePosixPath] = {}
+    for found in _contents(archive, work):
+        target = place(found)
+        if target is None:
+            done.ignored.append(str(found.origin))
             continue
-        command = [word.format(archive=archive.resolve(), folder=folder.resolve()) for word in words]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode == 0:
-            break
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        failures.append(f"{tool}: {lines[-1].strip()}")
-        shutil.rmtree(folder)
-        folder.mkdir()
-    else:
-        why = "; ".join(failures) or "none is installed"
-        raise UserError(f"{archive}: needs one of {', '.join(RAR_TOOLS)} ({why}); install another or download it again")
-    # The tools refuse ".." and absolute names by themselves; a link could still lead outside later.
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise UserError(f"{archive}: member {path.relative_to(folder)} is a link; do not trust this archive")
+        key = target.casefold()  # file systems of other machines, and the lists, do not tell cases apart
+        if key in taken:
+            both = f"{taken[key]} and {found.origin}"
+            raise UserError(f"{archive}: {both} are both to become {target}; take the official archive")
+        taken[key] = found.origin
+        try:
+            (laid_out / target).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(found.file, laid_out / target)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise UserError(f"{archive}: {target} is both a file and a folder; take the official archive") from error
+        done.files.append(target)
+    return done
 
 
-def _lay_out(source: Path, target: Path) -> None:
-    """Move the lists, or the clips each into the folder of its class, from wherever they lie in `source`.
+def _contents(archive: Path, work: Path) -> Iterator[_Found]:
+    """Each file of the archive, those of an archive in the archive in that one's place.
 
-    The official archive has class folders, the mirror's zip has all clips in one. Where a clip lies in a folder of its
-    class, that folder's spelling holds (v_HandStandPushups_* belong to HandstandPushups).
+    HMDB-51 is a RAR of RARs: each is unpacked when it is reached, and removed before its files are used.
     """
-    index = next(source.rglob(ucf101.CLASS_INDEX), None)
-    if index:
-        os.replace(index.parent, target)
-        return
-    target.mkdir()
-    for clip in source.rglob("v_*.avi"):
-        name, parent = ucf101.class_of(clip.stem), clip.parent.name
-        folder = target / (parent if parent.casefold() == name.casefold() else name)
-        folder.mkdir(exist_ok=True)
-        os.replace(clip, folder / clip.name)
+    content, nested = work / "content", work / "nested"
+    room = max(FLOOR, RATIO * archive.stat().st_size)
+    room -= _extract(archive, content, room, where=str(archive))
+    for file in _files(content):
+        path = PurePosixPath(file.relative_to(content))
+        if not archives.kind(file):
+            yield _Found(path, path, file)
+            continue
+        room -= _extract(file, nested, room, where=f"{archive}: {path}")
+        file.unlink()
+        for inner in _files(nested):
+            name = inner.relative_to(nested)
+            yield _Found(path.parent / name, path / name, inner)
+        shutil.rmtree(nested)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _extract(archive: Path, folder: Path, room: int, *, where: str) -> int:
+    """Unpack `archive` into the new `folder`; the number of bytes, which may be at most `room`."""
+    members = archives.members(archive, where=where)
+    size = sum(member.size for member in members)
+    if size > room:
+        raise UserError(
+            f"{where}: would unpack to {size_in_words(size)}, all in all more than {RATIO} times the archive's size; "
+            "do not trust this archive, take the official one"
+        )
+    free = shutil.disk_usage(folder.parent).free
+    if size + MARGIN > free:
+        there = f"{size_in_words(free)} are free in {folder.parent.parent}"
+        raise UserError(f"{where}: unpacks to {size_in_words(size)}, and {there}; make room")
+    folder.mkdir()
+    with progress(archive.name, total=size) as bar:
+
+        def tell(files: int, count: int) -> None:
+            bar.set_description(f"{archive.name}: {files} of {len(members)} files", refresh=False)
+            bar.update(count - bar.n)
+
+        if archives.kind(archive) == "zip":
+            _unzip(archive, folder, tell, where=where)
+        else:
+            unrar(archive, folder, members, tell, where=where)
+    return size
+
+
+def _unzip(archive: Path, folder: Path, tell: Tell, *, where: str) -> None:
+    """Write each member, no further than it announces; zipfile compares the checksum at that point."""
+    written = 0
+    with zipfile.ZipFile(archive) as content:
+        for number, info in enumerate(content.infolist()):
+            target = folder / PurePosixPath(info.filename)
+            if info.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(target, "wb") as file:
+                for chunk in _chunks(content, info, where=where):
+                    written += file.write(chunk)
+                    tell(number, written)
+
+
+def _chunks(content: zipfile.ZipFile, info: zipfile.ZipInfo, *, where: str) -> Iterator[bytes]:
+    left = info.file_size
+    try:
+        with content.open(info) as source:
+            while chunk := source.read(CHUNK):
+                left -= len(chunk)
+                yield chunk
+        if left:
+            raise zipfile.BadZipFile(f"{left} bytes less than announced")
+    except OSError as error:
+        raise UserError(f"{where}: {info.filename}: {archives.one_line(error)}; unpack again") from error
+    except Exception as error:  # damaged data trips up the decompressors in any way
+        reason = f"{info.filename}: {archives.one_line(error)}"
+        raise UserError(f"{where}: does not unpack ({reason}); download it again") from error
