@@ -3,7 +3,8 @@
     python scripts/extract_frames.py --clips clips.tsv --videos UCF-101 --class-name ApplyLipstick \
         --frames ApplyLipstick.tar --index ApplyLipstick.tsv
 
-Every clip is decoded to its end, because headers announce frames that are not there. Uses one core.
+Every clip is decoded to its end, because headers announce frames that are not there. A damaged clip stops nothing
+here: the table says what is wrong with it, and build_manifest.py names those of all classes. Uses one core.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def main(options: argparse.Namespace) -> None:
     clips = [clip for clip in read_clips(options.clips) if clip.class_name == options.class_name]
     if not clips:
         raise UserError(f"{options.clips}: no clip of class {options.class_name}; check --class-name")
-    decoded, written = extract_frames(
+    decoded, written, damaged = extract_frames(
         clips, options.videos, options.frames, options.index, every=options.every, quality=options.quality
     )
-    print(f"{options.class_name}: {len(clips)} clips, {decoded} frames decoded, {written} written")
+    print(f"{options.class_name}: {len(clips)} clips, {decoded} frames decoded, {written} written; {damaged} damaged")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python scripts/list_clips.py --videos UCF-101 --lists ucfTrainTestlist --output clips.tsv --summary clips.json
 
-Stops when a group stands in both train and test of a split, when a clip of the lists is missing (unless
---missing-videos drop), and when a class has no train or no test clip in one of the --splits.
+Stops when official lists are not complete, when a group stands in both train and test of a split, when a clip of the
+lists is missing (unless --missing-videos drop), and when a class has no train or no test clip in one of the --splits.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import argparse
 import json
 
 from recurrent_residual import cli, files
-from recurrent_residual.clips import list_clips, write_clips
-from recurrent_residual.ucf101 import SPLITS
+from recurrent_residual.clips import SPLITS, list_clips, write_clips
+from recurrent_residual.datasets import dataset, names
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--videos", required=True, help="folder of class folders of .avi files")
-    parser.add_argument("--lists", required=True, help="folder of classInd.txt, trainlist01.txt, testlist01.txt, ...")
+    parser.add_argument("--lists", required=True, help="folder of the lists of train and test clips")
+    parser.add_argument("--dataset", choices=names(), default="ucf101", help="whose layout and lists they are")
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="classes to use; without it, all")
     parser.add_argument(
         "--missing-videos", choices=("error", "drop"), default="error", help="clips or classes not on disk"
@@ -33,6 +34,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     clips, summary = list_clips(
+        dataset(options.dataset),
         options.videos,
         options.lists,
         classes=options.classes,

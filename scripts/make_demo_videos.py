@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from recurrent_residual import cli
-from recurrent_residual.demo.scenes import CLASSES
+from recurrent_residual.demo import CLASSES
 from recurrent_residual.demo.videos import make_videos
 
 

@@ -20,8 +20,8 @@ from recurrent_residual.manifest import Clip
 class JpegSource(Protocol):
     """Where a frame's JPEG comes from; `recurrent_residual.frames.FrameReader` is the one of the workflow."""
 
-    def read(self, video: str, frame: int) -> bytes | memoryview:
-        """The JPEG of frame number `frame` (from 0) of `video`."""
+    def read(self, class_name: str, video: str, frame: int) -> bytes | memoryview:
+        """The JPEG of frame number `frame` (from 0) of the clip `video` of a class."""
         ...
 
 
@@ -31,6 +31,7 @@ class Chunk:
 
     clip: int
     """Index of the clip in the list that was cut."""
+    class_name: str
     video: str
     label: int
     frames: tuple[int, ...]
@@ -46,7 +47,8 @@ def cut(clips: Sequence[Clip], *, length: int, every: int) -> list[Chunk]:
         samples = list(sampled_frames(clip.frames, every))
         samples += samples[-1:] * (length - len(samples))
         for start in range(0, len(samples) - length + 1, length):
-            chunks.append(Chunk(number, clip.video, clip.label, tuple(samples[start : start + length])))
+            frames = tuple(samples[start : start + length])
+            chunks.append(Chunk(number, clip.class_name, clip.video, clip.label, frames))
     return chunks
 
 
@@ -54,7 +56,8 @@ def load(source: JpegSource, chunks: Iterable[Chunk]) -> list[Tensor]:
     """Decode the frames of some chunks: a list of (T, 3, H, W) uint8, since videos may differ in size."""
     loaded = []
     for chunk in chunks:
-        frames = [simplejpeg.decode_jpeg(source.read(chunk.video, frame), "RGB") for frame in chunk.frames]
+        jpegs = (source.read(chunk.class_name, chunk.video, frame) for frame in chunk.frames)
+        frames = [simplejpeg.decode_jpeg(jpeg, "RGB") for jpeg in jpegs]
         loaded.append(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2))
     return loaded
 

@@ -14,16 +14,17 @@ from recurrent_residual import files, tsv
 from recurrent_residual.clips import ListedClip
 from recurrent_residual.errors import UserError
 from recurrent_residual.frames import INDEX_COLUMNS, member, sampled_frames
-from recurrent_residual.video import decode_every
+from recurrent_residual.video import DamagedClip, decode_every
 
 
 def extract_frames(
     clips: Iterable[ListedClip], videos: str | Path, tar: str | Path, index: str | Path, *, every: int, quality: int
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Write every `every`-th frame of `clips` to `tar` as JPEG of `quality`, and their table to `index`.
 
-    Both files are written whole or not at all, the same bytes each time. Returns the numbers of frames decoded and
-    written. Raises one `UserError` that names all damaged clips.
+    Both files are written whole or not at all, the same bytes each time. A damaged clip has no frame in the tar; the
+    table says what is wrong with it, and `manifest.build_manifest` decides on it for all classes at once. Returns the
+    numbers of frames decoded and written, and of damaged clips. Raises `UserError` when a clip is not there.
     """
     if every < 1 or not 1 <= quality <= 100:
         raise UserError(f"every = {every}, quality = {quality}: every must be 1 or more, quality 1 to 100")
@@ -33,15 +34,15 @@ def extract_frames(
         return simplejpeg.encode_jpeg(image, quality=quality, colorspace="RGB", colorsubsampling="420")
 
     rows: list[dict[str, object]] = []
-    damaged: list[str] = []
     written = 0
     with files.atomic(tar) as part:
         with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
             for clip in clips:
                 try:
                     decoded = decode_every(Path(videos) / clip.path, every, jpeg)
-                except UserError as error:
-                    damaged.append(str(error))
+                except DamagedClip as error:
+                    nothing = (0, 0, 0, 0.0, "")
+                    rows.append(dict(zip(INDEX_COLUMNS, (clip.video, *nothing, error.problem), strict=True)))
                     continue
                 digest = hashlib.sha256()
                 for frame, content in zip(sampled_frames(decoded.frames, every), decoded.kept, strict=True):
@@ -51,9 +52,7 @@ def extract_frames(
                     digest.update(content)
                     written += 1
                 size = (decoded.frames, decoded.width, decoded.height, round(decoded.fps, 3))
-                values = (clip.video, *size, digest.hexdigest()[:16])
+                values = (clip.video, *size, digest.hexdigest()[:16], "")
                 rows.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
-        if damaged:
-            raise UserError(f"{len(damaged)} damaged clip(s): " + "; ".join(damaged))
         tsv.write(index, INDEX_COLUMNS, rows)
-    return sum(int(str(row["frames"])) for row in rows), written
+    return sum(int(str(row["frames"])) for row in rows), written, sum(bool(row["problem"]) for row in rows)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
-from recurrent_residual import ucf101
 from recurrent_residual.errors import UserError
 
 # sha256: first 16 digits of the digest of the clip's JPEGs, one after the other, so that the table tells of any change.
-INDEX_COLUMNS = ("video", "frames", "width", "height", "fps", "sha256")
+MEASURES = ("frames", "width", "height", "fps", "sha256")
+INDEX_COLUMNS = ("video", *MEASURES, "problem")  # what is wrong with a damaged clip, which has no frames; else empty
 BLOCK = 512  # bytes: a tar is a row of such blocks, a header and then the content of each member
 
 
@@ -31,14 +31,14 @@ def member(video: str, frame: int) -> str:
 class FrameReader:
     """Random access to the frames of all classes in `folder`, which holds a "<Class>.tar" each.
 
-    A tar is mapped and its headers read once, when a clip of its class is first asked for. A reader may be shared by
+    A tar is mapped and its headers read once, when a clip of its class is first asked for. It may be empty, where all
+    clips of the class are damaged. A reader may be shared by
     threads and by forked workers; when pickled it takes only the folder along.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        # The lists spell the class of some clips otherwise than its folder: see `ucf101`.
-        self._tars = {path.stem.casefold(): path for path in self.folder.glob("*.tar")}
+        self._tars = {path.stem: path for path in self.folder.glob("*.tar")}
         self._open: dict[str, tuple[memoryview, dict[str, tuple[int, int]]]] = {}
         if not self._tars:
             raise UserError(f"{self.folder}: no tar of frames; run extract_frames first")
@@ -46,25 +46,26 @@ class FrameReader:
     def __reduce__(self) -> tuple[type[FrameReader], tuple[Path]]:
         return type(self), (self.folder,)
 
-    def read(self, video: str, frame: int) -> memoryview:
-        """The JPEG of frame `frame` of `video`, not copied. Raises `UserError` when it is not there."""
-        name = ucf101.class_of(video).casefold()
-        if name not in self._tars:
-            raise UserError(f"{self.folder}: no tar for the class of {video}; run extract_frames for it")
-        if name not in self._open:  # two threads may both do this; they get equal entries
-            self._open[name] = _map(self._tars[name])
-        content, index = self._open[name]
+    def read(self, class_name: str, video: str, frame: int) -> memoryview:
+        """The JPEG of frame `frame` of the clip `video`, not copied. Raises `UserError` when it is not there."""
+        tar = self._tars.get(class_name)
+        if tar is None:
+            raise UserError(f"{self.folder}: no tar for {class_name}, the class of {video}; run extract_frames for it")
+        if class_name not in self._open:  # two threads may both do this; they get equal entries
+            self._open[class_name] = _map(tar)
+        content, index = self._open[class_name]
         place = index.get(member(video, frame))
         if place is None:
-            raise UserError(f"{self._tars[name]}: no {member(video, frame)}; delete the file and run extract_frames")
+            raise UserError(f"{tar}: no {member(video, frame)}; delete the file and run extract_frames")
         return content[place[0] : place[0] + place[1]]
 
 
 def _map(path: Path) -> tuple[memoryview, dict[str, tuple[int, int]]]:
     """Map the tar at `path`; return its bytes and {member: (offset, size)}.
 
-    Reads the two fields that are needed of each header (POSIX ustar: name 0-99, size 124-135 in octal), five times
-    faster than `tarfile`. Raises `UserError` when the tar breaks off before the empty block at its end.
+    Reads the fields that are needed of each header (POSIX ustar: name 0-99, size 124-135 in octal, magic 257-262, and
+    prefix 345-499, the folder in front of a name that would not fit), five times faster than `tarfile`. Raises
+    `UserError` when the tar breaks off before the empty block at its end.
     """
     try:
         with open(path, "rb") as file:
@@ -75,9 +76,13 @@ def _map(path: Path) -> tuple[memoryview, dict[str, tuple[int, int]]]:
     offset = 0
     try:
         while content[offset] != 0:
-            header = bytes(content[offset : offset + 136])
+            header = bytes(content[offset : offset + BLOCK])
             size = int(header[124:136].rstrip(b"\0 "), 8)
-            index[header[:100].rstrip(b"\0").decode()] = (offset + BLOCK, size)
+            name = header[:100].rstrip(b"\0").decode()
+            # GNU's format has times where ustar has the prefix; its magic ends in a blank.
+            if header[345] and header[257:263] == b"ustar\0":
+                name = header[345:500].rstrip(b"\0").decode() + "/" + name
+            index[name] = (offset + BLOCK, size)
             offset += BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
     except (IndexError, ValueError) as error:
         raise UserError(f"{path}: cut short or damaged; delete it and run extract_frames again") from error

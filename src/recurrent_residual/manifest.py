@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recurrent_residual import clips, frames, tsv
 from recurrent_residual.errors import UserError
 
-COLUMNS = (*clips.COLUMNS, *frames.INDEX_COLUMNS[1:])
+COLUMNS = (*clips.COLUMNS, *frames.MEASURES)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,15 @@ class Clip(clips.ListedClip):
 
     def row(self) -> dict[str, object]:
         """The clip as a line of the manifest, one value a column."""
-        return {**super().row(), **{column: getattr(self, column) for column in frames.INDEX_COLUMNS[1:]}}
+        return {**super().row(), **{column: getattr(self, column) for column in frames.MEASURES}}
+
+
+class DamagedClips(UserError):
+    """Clips that do not decode; `tables` are those of their classes, which are not done before they are replaced."""
+
+    def __init__(self, message: str, tables: Sequence[Path]) -> None:
+        super().__init__(message)
+        self.tables = tables
 
 
 def read_manifest(path: str | Path) -> list[Clip]:
@@ -35,16 +44,54 @@ def read_manifest(path: str | Path) -> list[Clip]:
     return [_clip(row) for row in tsv.read(path, COLUMNS)]
 
 
-def build_manifest(listed: Sequence[clips.ListedClip], indexes: Iterable[str | Path]) -> list[Clip]:
-    """Join the `listed` clips with the tables that `extract_frames` wrote for their classes.
+def build_manifest(
+    listed: Sequence[clips.ListedClip],
+    indexes: Iterable[str | Path],
+    *,
+    damaged_videos: str = "error",
+    splits: Sequence[int] = clips.SPLITS,
+) -> tuple[list[Clip], dict[str, Any]]:
+    """Join the `listed` clips with the tables that `extract_frames` wrote; return the clips and a summary.
 
-    Raises `UserError` when a clip has no row in any of them.
+    `damaged_videos`: what to do with clips that do not decode, "error" or "drop". `splits`: those that will be used.
+    Raises one `DamagedClips` that names all damaged clips, unless they are to be dropped; `UserError` when a clip has
+    no row in any table, or dropping leaves a class without a train or a test clip in one of `splits`.
     """
-    found = {row["video"]: row for path in indexes for row in tsv.read(path, frames.INDEX_COLUMNS)}
+    tables = {path: tsv.read(path, frames.INDEX_COLUMNS) for path in indexes}
+    found = {row["video"]: row for table in tables.values() for row in table}
     for clip in listed:
         if clip.video not in found:
             raise UserError(f"{clip.video}: its frames were not extracted; run extract_frames for {clip.class_name}")
-    return [_clip({**{k: str(v) for k, v in clip.row().items()}, **found[clip.video]}) for clip in listed]
+    damaged = [clip for clip in listed if found[clip.video]["problem"]]
+    if damaged and damaged_videos != "drop":
+        names = {clip.video for clip in damaged}
+        stale = [Path(path) for path, table in tables.items() if any(row["video"] in names for row in table)]
+        raise DamagedClips(_damage(damaged, {name: found[name]["problem"] for name in names}), stale)
+    kept = [clip for clip in listed if not found[clip.video]["problem"]]
+    if damaged:
+        clips.check_splits(kept, list(dict.fromkeys(clip.class_name for clip in listed)), splits)
+    manifest = [_clip({**{k: str(v) for k, v in clip.row().items()}, **found[clip.video]}) for clip in kept]
+    summary = {
+        "clips": len(manifest),
+        "frames": sum(clip.frames for clip in manifest),
+        "damaged": [
+            {"video": clip.video, "class": clip.class_name, "problem": found[clip.video]["problem"]} for clip in damaged
+        ],
+        "splits": clips.split_sizes(manifest),
+    }
+    return manifest, summary
+
+
+def _damage(damaged: Sequence[clips.ListedClip], problems: dict[str, str]) -> str:
+    """The one line about all damaged clips: grouped by what is wrong, with the way on."""
+    groups: dict[str, list[str]] = {}
+    for clip in damaged:
+        groups.setdefault(problems[clip.video], []).append(clip.path)
+    reasons = "; ".join(f"{problem}: {', '.join(paths)}" for problem, paths in groups.items())
+    return (
+        f"{len(damaged)} damaged clip(s): {reasons}; replace the files and run again, or set "
+        "dataset.damaged_videos: drop to leave them out"
+    )
 
 
 def write_manifest(path: str | Path, manifest: Sequence[Clip]) -> None:

@@ -29,12 +29,12 @@ class MadeSource:
     """JPEGs whose brightness tells the label and the frame, with some noise."""
 
     def __init__(self, clips: list[Clip], *, height: int = 24, width: int = 32) -> None:
-        self.labels = {clip.video: clip.label for clip in clips}
+        self.labels = {(clip.class_name, clip.video): clip.label for clip in clips}
         self.size = (height, width, 3)
         self.asked: list[tuple[str, int]] = []
 
-    def read(self, video: str, frame: int) -> bytes:
+    def read(self, class_name: str, video: str, frame: int) -> bytes:
         self.asked.append((video, frame))
         rng = np.random.default_rng([frame, *video.encode()])
-        pixels = rng.integers(0, 60, self.size) + 60 * self.labels[video] + frame % 50
+        pixels = rng.integers(0, 60, self.size) + 60 * self.labels[class_name, video] + frame % 50
         return simplejpeg.encode_jpeg(np.ascontiguousarray(pixels.clip(0, 255), dtype=np.uint8))

@@ -29,9 +29,9 @@ def test_the_shortest_clip_of_ucf101_repeats_its_last_sample() -> None:
 
 def test_chunks_keep_their_clip_and_label() -> None:
     clips = [made_clip(1, label=0), made_clip(2, label=3)]
-    assert [(c.clip, c.label, c.video) for c in cut(clips, length=5, every=10)] == [
-        (0, 0, clips[0].video),
-        (1, 3, clips[1].video),
+    assert [(c.clip, c.label, c.class_name, c.video) for c in cut(clips, length=5, every=10)] == [
+        (0, 0, "Class0", clips[0].video),
+        (1, 3, "Class3", clips[1].video),
     ]
 
 

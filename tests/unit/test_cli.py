@@ -27,6 +27,7 @@ def test_help_is_the_scripts_docstring(script) -> None:
 def test_a_users_error_is_one_line_and_status_1(tmp_path) -> None:
     script = SOURCE.parent / "scripts" / "build_manifest.py"
     arguments = ("--clips", str(tmp_path / "none.tsv"), "--indexes", "x", "--output", str(tmp_path / "m.tsv"))
+    arguments += ("--summary", str(tmp_path / "m.json"))
     printed = call(script, *arguments)
     assert printed.returncode == 1
     assert printed.stderr.startswith("error: ") and "none.tsv" in printed.stderr and printed.stderr.count("\n") == 1

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from made_lists import write_lists
 
-from recurrent_residual import ucf101
-from recurrent_residual.clips import list_clips, read_clips, write_clips
+from recurrent_residual import clips as module
+from recurrent_residual.clips import read_clips, write_clips
+from recurrent_residual.datasets import dataset
 from recurrent_residual.errors import UserError
 
 CLASSES = ("BabyCrawling", "Archery")  # not in alphabetical order: the order of the index must win
 TEST_GROUPS = {1: range(1, 3), 2: range(3, 5), 3: range(5, 7)}
 GROUPS, CLIPS = range(1, 9), range(1, 4)
+
+list_clips = partial(module.list_clips, dataset("ucf101"))
 
 
 class Layout(NamedTuple):
@@ -56,7 +60,7 @@ def test_all_clips(layout: Layout) -> None:
         assert (layout.videos / clip.path).is_file()
         for split, test in TEST_GROUPS.items():
             assert clip.role(split) == ("test" if clip.group in test else "train")
-    assert summary["splits"]["2"] == {"train": 36, "test": 12}
+    assert summary["splits"]["2"] == {"train": 36, "test": 12, "unused": 0}
 
 
 def test_table_round_trip(layout: Layout, tmp_path: Path) -> None:
@@ -72,10 +76,17 @@ def test_table_round_trip(layout: Layout, tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", [1, 2, 3])
 def test_group_on_both_sides_is_refused(layout: Layout, split: int) -> None:
     """A group shares its scene: one clip of a train group in the test list is a leak, named by split and group."""
-    with open(layout.lists / f"testlist0{split}.txt", "a") as file:
+    train, test = (layout.lists / f"{role}list0{split}.txt" for role in ("train", "test"))
+    train.write_text(train.read_text().replace("Archery/v_Archery_g08_c02.avi 2\n", ""))
+    with open(test, "a") as file:
         file.write("Archery/v_Archery_g08_c02.avi\r\n")
-    with pytest.raises(UserError, match=f"group g08 of Archery is in train and in test of split {split}"):
+    words = (
+        rf"list0{split}\.txt:\d+: group g08 of Archery is in train and in test of split {split} \(.*_c0\d, .*_c0\d\)"
+    )
+    with pytest.raises(UserError, match=words):
         list_clips(*layout)
+    clips, _ = list_clips(*layout, classes=["BabyCrawling"])  # the leak of a class that is not used does not matter
+    assert len(clips) == 24
 
 
 def test_same_group_number_of_another_class_is_no_leak(layout: Layout) -> None:
@@ -95,7 +106,7 @@ def test_missing_clips(layout: Layout) -> None:
     """Missing clips stop the run, with their number and the way on; dropped ones are counted and named."""
     for clip in (1, 2):
         (layout.videos / "Archery" / f"v_Archery_g05_c0{clip}.avi").unlink()
-    with pytest.raises(UserError, match=r"2 of 48 .*v_Archery_g05_c01, v_Archery_g05_c02\).*missing_videos: drop"):
+    with pytest.raises(UserError, match=r"2 of 48 .*\(v_Archery_g05_c01, v_Archery_g05_c02\).*missing_videos: drop"):
         list_clips(*layout)
     clips, summary = list_clips(*layout, missing_videos="drop")
     assert summary["missing_videos"] == ["v_Archery_g05_c01", "v_Archery_g05_c02"]
@@ -106,9 +117,24 @@ def test_names_match_without_case(layout: Layout) -> None:
     """The lists' spelling names the clip, the disk's spelling is its path (HandStandPushups in UCF-101)."""
     folder = layout.videos / "Archery"
     (folder / "v_Archery_g01_c01.avi").rename(folder / "v_archERY_g01_c01.AVI")
-    clips, _ = list_clips(*layout)
+    folder.rename(layout.videos / "archery")
+    clips, summary = list_clips(*layout)
     clip = next(c for c in clips if c.video == "v_Archery_g01_c01")
-    assert clip.path == "Archery/v_archERY_g01_c01.AVI"
+    assert (clip.class_name, clip.path) == ("Archery", "archery/v_archERY_g01_c01.AVI")
+    assert (summary["found"], summary["absent_classes"]) == (48, [])
+    (layout.videos / "archery" / "V_Archery_g01_c01.avi").touch()
+    with pytest.raises(UserError, match=r"archery/v_archERY_g01_c01\.AVI: archery/V_\S+ is the same clip; remove one"):
+        list_clips(*layout)
+
+
+def test_stray_files(layout: Layout) -> None:
+    """What is no clip of the lists is left alone and counted: files of the system, notes, clips that no list names."""
+    for name in ("Archery/Thumbs.db", "Archery/.DS_Store", "readme.txt", "BabyCrawling/v_x_g01_c01.txt"):
+        (layout.videos / name).touch()
+    for name in ("Archery/v_Archery_g01_c99.avi", "Archery/._v_Archery_g01_c01.avi", "Archery/holiday.avi"):
+        (layout.videos / name).touch()
+    _, summary = list_clips(*layout)
+    assert (summary["found"], summary["unlisted_files"], summary["stray_files"]) == (48, 3, 4)
 
 
 def test_clips_per_group(layout: Layout) -> None:
@@ -138,7 +164,7 @@ def test_class_that_is_not_there(layout: Layout, classes: tuple[str, ...] | None
         file.unlink()
     if not emptied:
         (layout.videos / "Archery").rmdir()
-    with pytest.raises(UserError, match=r"24 of 48 .*\(v_Archery_g01_c01, .*, \.\.\.\); .*missing_videos: drop"):
+    with pytest.raises(UserError, match=r"24 of 48 .*\((v_Archery_\w+, ){10}\.\.\.\); .*missing_videos: drop"):
         list_clips(*layout, classes=classes)
     if classes:
         with pytest.raises(UserError, match="Archery: no train clip in split 1"):
@@ -157,29 +183,36 @@ def test_class_without_test_clip(layout: Layout) -> None:
     with pytest.raises(UserError, match=r"Archery: no test clip in split 2; .*seeds\.split2: 0.*dataset\.classes"):
         list_clips(*layout, missing_videos="drop")
     clips, summary = list_clips(*layout, missing_videos="drop", splits=[1, 3])
-    assert len(clips) == 42 and summary["splits"]["2"] == {"train": 36, "test": 6}
+    assert len(clips) == 42 and summary["splits"]["2"] == {"train": 36, "test": 6, "unused": 0}
 
 
 def test_clip_in_no_list_of_a_split(layout: Layout) -> None:
     """A clip that a split leaves out is neither train nor test there (HMDB-51 has many)."""
     path = layout.lists / "trainlist01.txt"
     path.write_text(path.read_text().replace("Archery/v_Archery_g08_c03.avi 2", ""))
-    clips, _ = list_clips(*layout)
+    clips, summary = list_clips(*layout)
     assert next(c for c in clips if c.video == "v_Archery_g08_c03").roles == ("-", "train", "train")
+    assert summary["splits"]["1"] == {"train": 35, "test": 12, "unused": 1}
 
 
-@pytest.mark.skipif("UCF101_LISTS" not in os.environ, reason="UCF101_LISTS names no folder of official lists")
-def test_official_lists_have_the_published_counts() -> None:
-    """The official lists: 13,320 clips; sizes of the splits and test groups as published."""
-    lists = os.environ["UCF101_LISTS"]
-    classes = ucf101.read_classes(lists)
-    assert len(classes) == 101
-    sizes, videos = {}, set()
-    for split, first in ((1, 1), (2, 8), (3, 15)):
-        train, test = (ucf101.read_list(lists, role, split, classes) for role in ("train", "test"))
-        sizes[split] = (len(train), len(test))
-        assert {entry.group for entry in test} == set(range(first, first + 7))
-        assert {entry.group for entry in train} == set(range(1, 26)) - {entry.group for entry in test}
-        videos |= {entry.video for entry in train + test}
-    assert sizes == {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
-    assert len(videos) == 13320
+def test_hmdb51(tmp_path: Path) -> None:
+    """The other data set goes the same way; clips that no split uses are listed and counted as unused."""
+    lists, videos = write_lists(tmp_path / "lists"), tmp_path / "videos"
+    hmdb = dataset("hmdb51")
+    classes = ["wave", "sword"]
+    for entry in hmdb.read_lists(lists, hmdb.CLASSES):
+        if entry.class_name in classes:
+            (videos / entry.class_name).mkdir(parents=True, exist_ok=True)
+            (videos / entry.class_name / f"{entry.video}.avi").touch()
+    with pytest.raises(UserError, match=r"6502 of 6766 clips of the lists are missing"):
+        module.list_clips(hmdb, videos, lists)
+    clips, summary = module.list_clips(hmdb, videos, lists, classes=classes)
+    assert (summary["classes"], summary["classes_not_chosen"], summary["listed"]) == (["sword", "wave"], 49, len(clips))
+    assert summary["splits"]["3"] == {"train": 140, "test": 60, "unused": len(clips) - 200}
+    assert sum(clip.roles == ("-", "-", "-") for clip in clips) == len(clips) - 200
+    write_clips(tmp_path / "clips.tsv", clips)
+    assert read_clips(tmp_path / "clips.tsv") == clips
+    path = lists / "chew_test_split2.txt"
+    path.write_bytes(path.read_bytes().replace(b" 2 ", b" 0 ", 1))  # official lists are complete, or nothing is done
+    with pytest.raises(UserError, match=r"chew_test_split2\.txt: 29 test clips of split 2 instead of 30"):
+        module.list_clips(hmdb, videos, lists, classes=classes)

@@ -25,7 +25,7 @@ def indexes(tmp_path: Path) -> list[Path]:
     for name, frames in (("Archery", 100), ("Diving", 50)):
         rows = [
             {"video": f"v_{name}_g{group:02d}_c01", "frames": frames + group, "width": 320, "height": 240, "fps": 29.97}
-            | {"sha256": f"{group:016x}"}
+            | {"sha256": f"{group:016x}", "problem": ""}
             for group in (2, 1)
         ]
         tsv.write(tmp_path / f"{name}.tsv", INDEX_COLUMNS, rows)
@@ -34,13 +34,23 @@ def indexes(tmp_path: Path) -> list[Path]:
 
 def test_join_and_round_trip(indexes: list[Path], tmp_path: Path) -> None:
     """Each clip gets its own row, in the clips' order, and reads back equal."""
-    manifest = build_manifest(LISTED, indexes)
+    manifest, summary = build_manifest(LISTED, indexes)
     assert [(clip.video, clip.frames) for clip in manifest] == [
         ("v_Diving_g01_c01", 51),
         ("v_Diving_g02_c01", 52),
         ("v_Archery_g01_c01", 101),
         ("v_Archery_g02_c01", 102),
     ]
+    assert summary == {
+        "clips": 4,
+        "frames": 306,
+        "damaged": [],
+        "splits": {
+            "1": {"train": 4, "test": 0, "unused": 0},
+            "2": {"train": 0, "test": 4, "unused": 0},
+            "3": {"train": 0, "test": 0, "unused": 4},
+        },
+    }
     path = tmp_path / "manifest.tsv"
     write_manifest(path, manifest)
     assert read_manifest(path) == manifest
@@ -66,7 +76,7 @@ def test_missing_or_cut_table(indexes: list[Path], tmp_path: Path) -> None:
     """A table that is not there, or whose last line is cut, is named with its line."""
     with pytest.raises(UserError, match="nowhere.tsv: No such file"):
         read_manifest(tmp_path / "nowhere.tsv")
-    write_manifest(tmp_path / "manifest.tsv", build_manifest(LISTED, indexes))
+    write_manifest(tmp_path / "manifest.tsv", build_manifest(LISTED, indexes)[0])
     text = (tmp_path / "manifest.tsv").read_text()
     (tmp_path / "manifest.tsv").write_text(text[: text.rindex("\t")])
     with pytest.raises(UserError, match="manifest.tsv:5: the line is cut short"):

@@ -43,10 +43,10 @@ class DyingSource(MadeSource):
         super().__init__(clips)
         self.life = life
 
-    def read(self, video: str, frame: int) -> bytes:
+    def read(self, class_name: str, video: str, frame: int) -> bytes:
         if len(self.asked) >= self.life:
             raise Killed
-        return super().read(video, frame)
+        return super().read(class_name, video, frame)
 
 
 def train(folder, source=None, *, settings=SETTINGS, seed=1, fingerprint="x", chunks=CHUNKS):

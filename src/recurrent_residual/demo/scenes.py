@@ -22,18 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recurrent_residual.demo import CLASSES
+
 HEIGHT, WIDTH, FPS = 72, 96, 25
-# config/datasets/demo.yaml repeats them for the workflow, which must plan without NumPy; a test compares the two.
-CLASSES = (
-    "BallFalls",
-    "BallRises",
-    "CrossDrifts",
-    "RingGrows",
-    "RingShrinks",
-    "SquareSpins",
-    "StripesDrift",
-    "TriangleSpins",
-)
 # Class -> the class whose frames it plays backwards.
 REVERSED = {"BallRises": "BallFalls", "RingShrinks": "RingGrows"}
 # 10 k + 1, so that every tenth frame of a clip and of its reversed twin are the same frames.

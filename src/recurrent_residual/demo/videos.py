@@ -11,7 +11,8 @@ from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
-from recurrent_residual.demo.scenes import CLASSES, FPS, HEIGHT, WIDTH, render
+from recurrent_residual.demo import CLASSES
+from recurrent_residual.demo.scenes import FPS, HEIGHT, WIDTH, render
 from recurrent_residual.errors import UserError
 
 # UCF-101's own rule: the groups that each split tests on; it trains on all others.
