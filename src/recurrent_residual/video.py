@@ -7,6 +7,8 @@ to a packet, on which readers that trust them return a neighbouring frame (torch
 
 from __future__ import annotations
 
+import errno
+import io
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Generic, TypeVar
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from av.stream import Discard
 from av.video.reformatter import VideoReformatter
 
 from recurrent_residual.errors import UserError
@@ -23,6 +26,16 @@ from recurrent_residual.errors import UserError
 Kept = TypeVar("Kept")
 FRAME_START = b"\0\0\1\xb6"  # ISO/IEC 14496-2, vop_start_code
 LARGEST_FILLER = 19  # bytes: a packet up to this size may be a frame that is "not coded", as ffmpeg holds too
+STREAMED = (0, 0xFFFFFFFF)  # RIFF's size as a writer leaves it that could not go back to the file's beginning
+NOT_THE_CLIP = (errno.ENOENT, errno.ENOTDIR, errno.EMFILE, errno.ENFILE)  # no file, or no more of them may be open
+
+
+class DamagedClip(UserError):
+    """A clip that is there and does not decode. `problem` says what is wrong: one line, without the file's name."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.problem = " ".join(problem.replace(str(path), path.name).split())
+        super().__init__(f"{path}: {self.problem}; replace the file")
 
 
 @dataclass(frozen=True)
@@ -40,8 +53,8 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
     """Decode the clip at `path` to its end; call `keep` with frames 0, every, 2 * every, ... (uint8 RGB, (H, W, 3)).
 
     `keep` says what to retain of a frame, for instance its JPEG, so that a long clip need not fit into memory.
-    Raises `UserError` naming the file when it does not open, is cut short, has no video stream or no frame, or has a
-    packet that does not decode before its last one.
+    Raises `DamagedClip` when the file does not open, is cut short, has no video stream or no frame, or has a packet
+    that does not decode before its last one; `UserError` naming the file when it is not there.
     """
     path = Path(path)
     kept: list[Kept] = []
@@ -49,11 +62,16 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
     reformatter = VideoReformatter()  # one for all: a frame by itself makes its own each time
     _refuse_cut_short(path)
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:  # titles are in any encoding
             if not container.streams.video:
-                raise UserError(f"{path}: has no video stream; replace the file")
+                raise DamagedClip(path, "has no video stream")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise DamagedClip(path, "has a video stream of an unknown codec")
             stream.codec_context.thread_count = 1  # more waste time at 320 x 240; the workflow uses processes
+            for other in container.streams:
+                if other is not stream:
+                    other.discard = Discard.all  # sound is not even read
             for frame in _frames(container, stream, every):
                 if frame and count % every == 0:
                     kept.append(keep(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()))
@@ -62,9 +80,11 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
             width, height = stream.codec_context.width, stream.codec_context.height
     except (av.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
-        raise UserError(f"{path}: does not decode after {count} frames ({reason}); replace the file") from error
+        if error.errno in NOT_THE_CLIP:
+            raise UserError(f"{path}: {reason}; see to it and run again") from error
+        raise DamagedClip(path, f"does not decode after {count} frames ({reason})") from error
     if not count:
-        raise UserError(f"{path}: holds no frame that decodes; replace the file")
+        raise DamagedClip(path, "holds no frame that decodes")
     return Decoded(kept, count, width, height, fps)
 
 
@@ -76,16 +96,31 @@ def _frames(
     A last packet that does not decode is passed over, as ffmpeg and OpenCV do.
     """
     decoder = stream.codec_context
-    skips = decoder.name == "mpeg4" and decoder.has_b_frames
+    if decoder.name == "mpeg4" and decoder.has_b_frames:
+        yield from _frames_but_unwanted(container, stream, every)
+        return
+    try:
+        yield from container.decode(stream)  # its own loop over the packets: faster than one here
+    except av.FFmpegError:
+        if any(packet.size for packet in container.demux(stream)):
+            raise
+        yield from decoder.decode(None)
+
+
+def _frames_but_unwanted(
+    container: av.container.InputContainer, stream: av.VideoStream, every: int
+) -> Iterator[av.VideoFrame | None]:
+    """`_frames` of an MPEG-4 stream with B-frames."""
+    decoder = stream.codec_context
     count = 0
     damage: av.FFmpegError | None = None
-    for packet in _one_frame_each(container, stream) if skips else container.demux(stream):
-        if not packet.size:  # the demuxer ends with an empty packet; the decoder is emptied below
+    for packet in _one_frame_each(container, stream):
+        if not packet.size:
             continue
         if damage:
             raise damage
         # The decoder holds back one reference frame; a B-frame would come out at once, with `count` as its index.
-        if skips and count % every and _is_b_frame(packet):
+        if count % every and _is_b_frame(packet):
             count += 1
             yield None
             continue
@@ -120,8 +155,12 @@ def _refuse_cut_short(path: Path) -> None:
     try:
         with open(path, "rb") as file:
             riff, size, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+            actual = file.seek(0, io.SEEK_END)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; check the folder of videos") from error
-    actual = path.stat().st_size
-    if (riff, form) == (b"RIFF", b"AVI ") and actual < size + 8:
-        raise UserError(f"{path}: cut short, {actual} of {size + 8} bytes; copy the file again")
+        if error.errno in NOT_THE_CLIP:
+            raise UserError(f"{path}: {error.strerror}; check the folder of videos") from error
+        raise DamagedClip(path, error.strerror or str(error)) from error
+    if not actual:
+        raise DamagedClip(path, "is empty")
+    if (riff, form) == (b"RIFF", b"AVI ") and size not in STREAMED and actual < size + 8:
+        raise DamagedClip(path, f"cut short, {actual} of {size + 8} bytes")

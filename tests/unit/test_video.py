@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_clips import FPS, HEIGHT, VOP, WIDTH, number_of, painted, write_avi
 
 from recurrent_residual.errors import UserError
-from recurrent_residual.video import _frames, decode_every
+from recurrent_residual.video import DamagedClip, _frames, decode_every
 
 KINDS = {"plain": {}, "b_frames": {"b_frames": True}, "packed": {"packed": True}}
 
@@ -103,7 +108,7 @@ def test_clip_that_breaks_off(tmp_path: Path, share: float) -> None:
     path = write_avi(tmp_path / "clip.avi", 40)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=r"clip\.avi: "):
+    with pytest.raises(DamagedClip, match=r"clip\.avi: "):
         decode_every(path, 10, number_of)
 
 
@@ -120,7 +125,7 @@ def test_damage_in_the_middle(tmp_path: Path) -> None:
     """A frame in the middle that does not decode would shift all that follow: the clip is refused."""
     path = write_avi(tmp_path / "clip.avi", 40)
     damage(path, 15)
-    with pytest.raises(UserError, match=r"clip\.avi: does not decode after 1\d frames"):
+    with pytest.raises(DamagedClip, match=r"clip\.avi: does not decode after 1\d frames"):
         decode_every(path, 10, number_of)
 
 
@@ -132,37 +137,105 @@ def test_damage_at_the_very_end(tmp_path: Path) -> None:
     assert (decoded.kept, decoded.frames) == ([0, 10, 20, 30], 39)
 
 
-def test_no_clip_at_all(tmp_path: Path) -> None:
-    """An empty file, text, sound only, no frame, and no file: one line each that names the file."""
-    (tmp_path / "empty.avi").touch()
-    (tmp_path / "text.avi").write_text("this is no video\n" * 100)
-    with av.open(str(tmp_path / "sound.avi"), "w", format="avi") as container:
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("kind", KINDS)
+def test_streamed(tmp_path: Path, kind: str, size: int) -> None:
+    """A writer that could not go back leaves no sizes in the headers and no index; all frames are there anyway."""
+    path = write_avi(tmp_path / "clip.avi", 41, **KINDS[kind])
+    content = path.read_bytes()
+    movi = content.index(b"movi")
+    sizeless = size.to_bytes(4, "little")
+    path.write_bytes(b"RIFF" + sizeless + content[8 : movi - 4] + sizeless + content[movi : content.index(b"idx1")])
+    decoded = decode_every(path, 10, number_of)
+    assert (decoded.kept, decoded.frames) == ([0, 10, 20, 30, 40], 41)
+
+
+def test_title_in_another_encoding(tmp_path: Path) -> None:
+    """What a writer says of itself may be in Latin-1: no reason to refuse the frames."""
+    path = write_avi(tmp_path / "clip.avi", 11)
+    content = path.read_bytes()
+    assert content.count(b"Lavf") == 1
+    path.write_bytes(content.replace(b"Lavf", "Caf\xe9".encode("latin-1")))
+    assert decode_every(path, 10, number_of).kept == [0, 10]
+
+
+def write_sound(path: Path) -> None:
+    with av.open(str(path), "w", format="avi") as container:
         sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
         frame.sample_rate = 8000
         container.mux(sound.encode(frame))
-    write_avi(tmp_path / "frameless.avi", 1)
-    damage(tmp_path / "frameless.avi", 0)
-    for name, reason in {
-        "empty": "does not decode",
-        "text": "does not decode",
-        "sound": "no video stream",
-        "frameless": "",
-        "absent": "No such file",
+
+
+def test_no_clip_at_all(tmp_path: Path) -> None:
+    """An empty file, text, sound only, no frame, an unknown codec, a folder: the problem is told in one line."""
+    (tmp_path / "empty.avi").touch()
+    (tmp_path / "text.avi").write_text("this is no video\n" * 100)
+    (tmp_path / "folder.avi").mkdir()
+    write_sound(tmp_path / "sound.avi")
+    damage(write_avi(tmp_path / "frameless.avi", 1), 0)
+    unknown = write_avi(tmp_path / "unknown.avi", 5)
+    unknown.write_bytes(unknown.read_bytes().replace(b"FMP4", b"?!?!"))
+    for name, problem in {
+        "empty": "is empty",
+        "text": "does not decode after 0 frames (Invalid data found when processing input)",
+        "folder": "Is a directory",
+        "sound": "has no video stream",
+        "frameless": "holds no frame that decodes",
+        "unknown": "has a video stream of an unknown codec",
     }.items():
-        with pytest.raises(UserError, match=rf"{name}\.avi: .*{reason}") as error:
+        with pytest.raises(DamagedClip) as error:
             decode_every(tmp_path / f"{name}.avi", 10, number_of)
-        assert "\n" not in str(error.value)
+        assert error.value.problem == problem
+        assert str(error.value) == f"{tmp_path}/{name}.avi: {problem}; replace the file"
 
 
-@pytest.mark.skipif("UCF101_VIDEOS" not in os.environ, reason="UCF101_VIDEOS names no folder of real clips")
-def test_real_clips_against_opencv() -> None:
-    """Up to 84 real clips of each kind: OpenCV and PyAV reading frame after frame give the same count and pixels."""
-    cv2 = pytest.importorskip("cv2", reason="the comparison needs OpenCV")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads any file")
+def test_unreadable_file(tmp_path: Path) -> None:
+    """A file without permission to read is a damaged clip: others of the class go on."""
+    path = write_avi(tmp_path / "clip.avi", 5)
+    path.chmod(0)
+    with pytest.raises(DamagedClip, match="Permission denied"):
+        decode_every(path, 10, number_of)
+
+
+def test_absent_file(tmp_path: Path) -> None:
+    """A file that is not there is no damaged clip: leaving out damaged ones must not leave it out as well."""
+    with pytest.raises(UserError, match=r"absent\.avi: No such file") as error:
+        decode_every(tmp_path / "absent.avi", 10, number_of)
+    assert not isinstance(error.value, DamagedClip)
+
+
+@given(problem=st.text(), folder=st.text(st.characters(exclude_characters="\0/"), min_size=1))
+def test_a_problem_fits_into_a_table(problem: str, folder: str) -> None:
+    """Whatever a decoder says, it is one line without tabs, and without the folders of this machine."""
+    path = Path("/home") / folder / "clip.avi"
+    text = DamagedClip(path, f"{path}\t{problem}\r\n").problem
+    assert text == " ".join(text.split()) and not text.startswith("/home/")
+
+
+REAL = pytest.mark.skipif("UCF101_VIDEOS" not in os.environ, reason="UCF101_VIDEOS names no folder of real clips")
+
+
+def real_clips() -> list[Path]:
+    """Up to 84 real clips with two frames in a packet, and up to 84 others."""
     clips = sorted(Path(os.environ["UCF101_VIDEOS"]).rglob("*.avi"))
     assert clips, "UCF101_VIDEOS holds no clip"
     packed = [clip for clip in clips if packets_with_two_frames(clip)]
-    for clip in packed[:84] + [clip for clip in clips if clip not in packed][:84]:
+    return packed[:84] + [clip for clip in clips if clip not in packed][:84]
+
+
+def check_equal(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> None:
+    """The same number of frames, each pixel equal but for the rounding of another build's colour conversion."""
+    assert len(ours) == len(theirs)
+    assert np.abs(np.array(ours).astype(int) - np.array(theirs)).max() <= 2
+
+
+@REAL
+def test_real_clips_against_opencv() -> None:
+    """OpenCV and PyAV reading frame after frame give the same count and pixels."""
+    cv2 = pytest.importorskip("cv2", reason="the comparison needs OpenCV")
+    for clip in real_clips():
         capture, number, expected = cv2.VideoCapture(str(clip)), 0, []
         while True:
             there, image = capture.read()
@@ -174,7 +247,18 @@ def test_real_clips_against_opencv() -> None:
         decoded = decode_every(clip, 10, np.copy)
         assert decoded.frames == number
         assert np.array_equal(decoded.kept, sequential(clip)[::10])
-        assert len(decoded.kept) == len(expected)
-        for ours, theirs in zip(decoded.kept, expected, strict=True):
-            # Equal on PyAV 18.1 and OpenCV 5.0; other builds may round the colour conversion otherwise.
-            assert np.abs(ours.astype(int) - theirs).max() <= 2
+        check_equal(decoded.kept, expected)
+
+
+@REAL
+def test_real_clips_against_ffmpeg() -> None:
+    """The ffmpeg command selects the same frames by its own count."""
+    if not shutil.which("ffmpeg"):
+        pytest.skip("the comparison needs the ffmpeg command")
+    select = ("-an", "-vf", "select=not(mod(n\\,10))", "-fps_mode", "passthrough")
+    output = ("-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+    for clip in real_clips():
+        decoded = decode_every(clip, 10, np.copy)
+        command = ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(clip), *select, *output]
+        pixels = subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout
+        check_equal(decoded.kept, np.frombuffer(pixels, np.uint8).reshape(-1, decoded.height, decoded.width, 3))
