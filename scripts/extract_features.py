@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone, load_weights
+from recurrent_residual.backbone import build_backbone
 from recurrent_residual.device import choose_device
 from recurrent_residual.features import extract_features
 from recurrent_residual.files import write_text
@@ -20,6 +20,7 @@ from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import read_manifest
 from recurrent_residual.provenance import describe
 from recurrent_residual.views import ViewSettings
+from recurrent_residual.weights import load_weights
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -28,6 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required=True, type=Path, help="the clips")
     parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
     parser.add_argument("--weights", required=True, type=Path, help="the image network's weights")
+    parser.add_argument("--weights-sha256", help="digest of --weights, or its first digits; another file is refused")
     parser.add_argument("--architecture", required=True, help="backbone.architecture of the configuration")
     parser.add_argument("--input", required=True, type=json.loads, help="section `input` of the configuration, JSON")
     parser.add_argument("--every", required=True, type=int, help="take every n-th frame")
@@ -43,7 +45,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(gpus=options.gpus, threads=options.threads)
     provenance = describe(device)
     network = build_backbone(options.architecture, classes=1)
-    load_weights(network, options.weights)
+    load_weights(network, options.weights, options.weights_sha256)
     clips = read_manifest(options.manifest)
     frames = extract_features(
         network,

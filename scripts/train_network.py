@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone, load_weights
+from recurrent_residual.backbone import build_backbone
 from recurrent_residual.checkpoint import fingerprint
 from recurrent_residual.chunks import cut
 from recurrent_residual.clips import check_splits
@@ -25,6 +25,7 @@ from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
 from recurrent_residual.training import TrainingSettings, train_network
 from recurrent_residual.views import ViewSettings
+from recurrent_residual.weights import load_weights
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -33,6 +34,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required=True, type=Path, help="the clips")
     parser.add_argument("--frames", required=True, type=Path, help="folder of the classes' frames, <Class>.tar")
     parser.add_argument("--weights", required=True, type=Path, help="the image network's weights, to start from")
+    parser.add_argument("--weights-sha256", help="digest of --weights, or its first digits; another file is refused")
     parser.add_argument("--experiment", required=True, help="name of the experiment")
     parser.add_argument("--settings", required=True, type=json.loads, help="its settings, JSON")
     parser.add_argument("--split", required=True, type=int, help="1, 2 or 3")
@@ -52,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
     train = [clip for clip in clips if clip.role(options.split) == "train"]
     torch.manual_seed(options.seed)
     backbone = build_backbone(settings["backbone"]["architecture"], classes=len(class_names(clips)))
-    load_weights(backbone, options.weights)
+    load_weights(backbone, options.weights, options.weights_sha256)
     network = load_model(settings["model"]).build(settings["settings"], backbone)
     training = TrainingSettings.of(settings["training"])
     chunks = cut(train, length=network.frames, every=training.every)

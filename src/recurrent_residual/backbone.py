@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torchvision.models import resnet
+from torchvision.models import get_model
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from recurrent_residual.errors import UserError
+from recurrent_residual.weights import torchvision_resnets
 
 # Bottleneck units per layer of the small network: the least in which every skip of Tables 2-4 finds a unit of its own
 # (four identity skips need two equal-shaped units in layer3 and in layer4 behind the projecting one).
@@ -50,55 +49,12 @@ def build_backbone(architecture: str, *, classes: int) -> ResNet:
     kind, _, width = architecture.partition("-")
     if kind == "small" and width.isdigit() and int(width) >= 8:
         return SmallResNet(width=int(width), num_classes=classes)
-    builder = getattr(resnet, architecture, None) if architecture.startswith("resne") else None
-    if builder is None:
+    if architecture not in torchvision_resnets():
         raise UserError(
             f"backbone.architecture: {architecture!r} is none that this project knows; take one of torchvision's "
-            "(resnet18, resnet34, resnet50, resnet101, ...) or small-<width> with a width of at least 8"
+            f"({', '.join(torchvision_resnets())}) or small-<width> with a width of at least 8"
         )
-    return builder(num_classes=classes)
-
-
-def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Copy a ResNet's weights from `path` (.safetensors, or torch's .pth) into `network`, but for its classifier `fc`.
-
-    Raises:
-        UserError: the file cannot be read, or its keys or shapes are not this architecture's (the first one is named).
-    """
-    state = read_weights(path)
-    own = network.state_dict()
-    for key, value in own.items():
-        if key.startswith("fc."):
-            continue
-        if key not in state:
-            raise UserError(f"{path}: has no {key!r}; these are not the weights of this architecture")
-        if state[key].shape != value.shape:
-            raise UserError(
-                f"{path}: {key!r} has shape {tuple(state[key].shape)}, the architecture wants {tuple(value.shape)}"
-            )
-    surplus = sorted(key for key in state if key not in own and not key.startswith("fc."))
-    if surplus:
-        raise UserError(f"{path}: {surplus[0]!r} has no place in this architecture")
-    network.load_state_dict({key: state[key] for key in own if not key.startswith("fc.")}, strict=False)
-
-
-def read_weights(path: str | Path) -> Mapping[str, Tensor]:
-    """Read a state dict; a .pth is read with `weights_only`, so that no code in it runs.
-
-    Raises:
-        UserError: the file is not there or is no state dict.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file of weights") from None
-    except Exception as error:
-        raise UserError(f"{path}: cannot be read as weights ({error})") from None
+    return get_model(architecture, num_classes=classes)
 
 
 def unit_names(network: ResNet) -> list[str]:
