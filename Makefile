@@ -1,5 +1,6 @@
 # make demo                                   the whole workflow on a made data set: install, run, report
 # make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist     the same on real clips, with a small network
+# make doctor                                 what this machine has and lacks for the paper (CONFIG=config/hmdb51.yaml: for that)
 # make test                                   install what tests need, and run them all
 # make benchmark                              measure (CLIPS=/path/UCF-101: on real clips)
 # make clean                                  remove what demo and quick made; the paper's results stay
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: demo quick test lint test-real benchmark lock environment clean
+.PHONY: demo quick doctor test lint test-real benchmark lock environment clean
 .DEFAULT_GOAL := demo
 
 environment: $(VENV)/.installed
@@ -31,6 +32,9 @@ demo: $(VENV)/.installed
 quick: $(VENV)/.installed
 	@test -n "$(VIDEOS)" -a -n "$(LISTS)" || { echo "error: say where UCF-101 is: make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist" >&2; exit 2; }
 	@$(BIN)/python scripts/run_workflow.py --configfile config/quick.yaml --cores $(CORES) --videos "$(VIDEOS)" --lists "$(LISTS)"
+
+doctor: $(VENV)/.installed
+	@$(BIN)/python scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG))
 
 test: lint
 	$(BIN)/python -m pytest
