@@ -26,6 +26,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--paper", type=Path, required=True, help="paper.yaml, the published numbers")
     parser.add_argument("--decisions", type=Path, required=True, help="decisions.yaml, what the paper leaves open")
     parser.add_argument("--clips-summary", type=Path, required=True, help="the summary that list_clips wrote")
+    parser.add_argument("--manifest-summary", type=Path, required=True, help="the summary that build_manifest wrote")
     parser.add_argument("--settings-json", required=True, help="the whole resolved configuration as JSON")
     parser.add_argument("--chosen", nargs="*", default=[], help="the experiments that were run")
     parser.add_argument("--output", type=Path, required=True, help="tables.json")
@@ -44,6 +45,7 @@ def main(options: argparse.Namespace) -> None:
         paper=read_yaml(options.paper),
         decisions=read_yaml(options.decisions),
         clips=read_json(options.clips_summary),
+        manifest=read_json(options.manifest_summary),
         settings=settings,
         chosen=options.chosen,
     )

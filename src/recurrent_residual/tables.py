@@ -28,6 +28,7 @@ def collect(
     paper: Mapping[str, Any],
     decisions: Mapping[str, Any],
     clips: Mapping[str, Any],
+    manifest: Mapping[str, Any],
     settings: Mapping[str, Any],
     chosen: Sequence[str],
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def collect(
         paper: `paper.yaml`.
         decisions: `decisions.yaml`.
         clips: the summary that `list_clips` wrote.
+        manifest: the summary that `build_manifest` wrote.
         settings: the whole resolved configuration.
         chosen: experiments that were run; leftovers of others in `runs` are not looked at.
 
@@ -62,7 +64,7 @@ def collect(
     return {
         "paper": {key: paper[key] for key in ("title", "authors", "year", "address")},
         "slips": list(paper.get("slips", [])),
-        "report": report_of(settings, clips),
+        "report": report_of(settings, clips, manifest),
         "summary": summary_of(every_run, expected=sum(result.expected for result in results.values())),
         "splits": splits,
         "intervals": {"level": LEVEL, "resamples": RESAMPLES},
@@ -76,16 +78,20 @@ def collect(
         "deviations": list(decisions["deviations"]),
         "dataset": dict(settings["dataset"]),
         "clips": dict(clips),
+        "manifest": dict(manifest),
         "settings": dict(settings),
     }
 
 
-def report_of(settings: Mapping[str, Any], clips: Mapping[str, Any]) -> dict[str, Any]:
+def report_of(settings: Mapping[str, Any], clips: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The section `report` of the configuration; comparable only where it says so and nothing speaks against it."""
     dataset, backbone = settings["dataset"], settings["backbone"]
+    damaged = len(manifest["damaged"])
     against = {
         "The videos are a made data set, not UCF-101.": dataset["source"] == "demo",
+        f"The data set is {dataset['title']}, not UCF-101.": dataset["kind"] != "ucf101",
         f"{clips['missing']:,} of {clips['listed']:,} clips of the lists were missing.": clips["missing"],
+        f"{damaged:,} damaged clip{'s'[: damaged != 1]} left out (dataset.damaged_videos).": damaged,
         f"{clips['left_out']:,} clips were left out (dataset.clips_per_group).": clips["left_out"],
         f"{clips['classes_not_chosen']} classes of the lists were not used.": clips["classes_not_chosen"],
         f"The image network is {backbone['architecture']}, not resnet50.": backbone["architecture"] != "resnet50",

@@ -25,7 +25,15 @@ CHOSEN_BY_VIEWS = [
     "my_own",
 ]
 SETTINGS: dict[str, Any] = {
-    "dataset": {"name": "made", "title": "A made set", "source": "demo", "videos": "v", "lists": "l", "classes": []},
+    "dataset": {
+        "name": "made",
+        "title": "A made set",
+        "kind": "ucf101",
+        "source": "demo",
+        "videos": "v",
+        "lists": "l",
+        "classes": [],
+    },
     "seeds": {"split1": 3, "split2": 1, "split3": 1},
     "training": {"epochs": 4, "learning_rate": 0.0001, "every": 10, "batch_norm": "train"},
     "backbone": {"architecture": "small-16", "weights": "stills"},
@@ -44,8 +52,15 @@ CLIPS: dict[str, Any] = {
     "left_out": 0,
     "classes": CLASSES,
     "unlisted_files": 0,
+    "stray_files": 2,
     "classes_not_chosen": 97,
-    "splits": {str(split): {"train": 100, "test": 50} for split in (1, 2, 3)},
+    "splits": {str(split): {"train": 100, "test": 50, "unused": 0} for split in (1, 2, 3)},
+}
+MANIFEST: dict[str, Any] = {
+    "clips": 149,
+    "frames": 27_123,
+    "damaged": [{"video": "v_Archery_g02_c01", "class": "Archery", "problem": "cut short, 7 of 80 bytes"}],
+    "splits": {str(split): {"train": 99, "test": 50, "unused": 0} for split in (1, 2, 3)},
 }
 
 

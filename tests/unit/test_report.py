@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import CHOSEN_BY_VIEWS, CLIPS, ROOT, SETTINGS, experiments, project, write_run, write_runs
+from made_runs import CHOSEN_BY_VIEWS, CLIPS, MANIFEST, ROOT, SETTINGS, experiments, project, write_run, write_runs
 
 from recurrent_residual.report import html, latex, words
 from recurrent_residual.tables import collect
@@ -32,6 +32,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
+        manifest=MANIFEST,
         settings=SETTINGS,
         chosen=CHOSEN_BY_VIEWS,
     )
@@ -105,9 +106,11 @@ def page(source: str) -> Page:
 
 
 def comparable(tables: dict[str, Any]) -> dict[str, Any]:
-    """The same tables, said to be comparable, with nothing against it and no clip missing."""
+    """The same tables, said to be comparable, with nothing against it, no clip missing and none damaged."""
     clips = {**tables["clips"], "missing": 0, "missing_videos": []}
-    return {**tables, "report": {**tables["report"], "comparable": True, "reasons": []}, "clips": clips}
+    manifest = {**tables["manifest"], "damaged": []}
+    report = {**tables["report"], "comparable": True, "reasons": []}
+    return {**tables, "report": report, "clips": clips, "manifest": manifest}
 
 
 def row_of(tables: dict[str, Any], row: str) -> dict[str, Any]:
@@ -142,10 +145,10 @@ def test_banner_stands_first_where_numbers_are_not_comparable(tables: dict[str, 
     assert text.count("Numbers not comparable with the paper’s") == with_paper
     tex = latex.render(tables, TEMPLATES)
     assert "NOT comparable" in tex
-    assert len(tables["report"]["reasons"]) == 5
+    assert len(tables["report"]["reasons"]) == 6
     for reason in tables["report"]["reasons"]:
         assert text.index("NOT comparable") < text.index(reason) < text.index("Table 1:")
-        assert reason in tex
+        assert latex.escape(reason) in tex
 
 
 def test_verdicts_on_the_paper_only_where_comparable(tables: dict[str, Any]) -> None:
@@ -191,6 +194,14 @@ def test_missing_clips_are_said_and_named(page: Page, tables: dict[str, Any]) ->
     assert "694 of 844 clips of the lists were missing and left out." in text
     assert "v_Archery_g01_c01, v_Odd_Name_g09_c02" in text
     assert "694 of 844 clips" in latex.render(tables, TEMPLATES)
+
+
+def test_damaged_clips_are_said_and_named(page: Page, tables: dict[str, Any]) -> None:
+    """Clips that were left out because they do not decode stand at the top, each with the reason."""
+    text = " ".join(page.text.split())
+    assert "1 damaged clip was left out." in text and "v_Archery_g02_c01: cut short, 7 of 80 bytes" in text
+    tex = latex.render(tables, TEMPLATES)
+    assert "1 damaged clip(s) left out" in tex and "cut short, 7 of 80 bytes" in tex
 
 
 def test_rows_show_paper_ours_and_difference(page: Page, tables: dict[str, Any]) -> None:
@@ -254,6 +265,7 @@ def test_half_finished_runs_give_a_report(tmp_path: Path) -> None:
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
+        manifest=MANIFEST,
         settings=SETTINGS,
         chosen=CHOSEN_BY_VIEWS[:-1],
     )
@@ -275,6 +287,7 @@ def test_nothing_run_still_gives_a_report(tmp_path: Path) -> None:
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
+        manifest=MANIFEST,
         settings=SETTINGS,
         chosen=[],
     )

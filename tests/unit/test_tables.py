@@ -13,7 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_runs import CLASSES, CLIPS, ROOT, SETTINGS, experiments, project, read_json, write_json, write_run, write_runs
+from made_runs import (
+    CLASSES,
+    CLIPS,
+    MANIFEST,
+    ROOT,
+    SETTINGS,
+    experiments,
+    project,
+    read_json,
+    write_json,
+    write_run,
+    write_runs,
+)
 
 from recurrent_residual.config import resolve_config
 from recurrent_residual.errors import UserError
@@ -42,6 +54,7 @@ def collected(runs: Path) -> Callable[..., dict[str, Any]]:
             "paper": project("paper"),
             "decisions": project("decisions"),
             "clips": CLIPS,
+            "manifest": MANIFEST,
             "settings": SETTINGS,
             "chosen": CHOSEN,
         }
@@ -208,6 +221,8 @@ def test_runs_on_other_clips_of_the_same_groups_are_refused(
     ("settings", "clips", "reason"),
     [
         ({"dataset": {"source": "demo"}}, {}, "made data set, not UCF-101"),
+        ({"dataset": {"kind": "hmdb51", "title": "HMDB-51"}}, {}, "The data set is HMDB-51, not UCF-101"),
+        ({}, {"damaged": [{"video": "v"}]}, "1 damaged clip left out"),
         ({}, {"missing": 3}, "3 of 13,320 clips of the lists were missing"),
         ({}, {"left_out": 7}, "7 clips were left out"),
         ({}, {"classes_not_chosen": 98}, "98 classes of the lists were not used"),
@@ -220,9 +235,11 @@ def test_comparable_only_with_nothing_against_it(
 ) -> None:
     """A copied configuration that still says "comparable" cannot pass a small network's numbers for the paper's."""
     whole = {**CLIPS, "listed": 13_320, "missing": 0, "left_out": 0, "classes_not_chosen": 0}
-    report = collected(settings=resolve_config({}), clips=whole, chosen=[])["report"]
+    intact = {**MANIFEST, "damaged": []}
+    report = collected(settings=resolve_config({}), clips=whole, manifest=intact, chosen=[])["report"]
     assert (report["comparable"], report["reasons"]) == (True, [])
-    report = collected(settings=resolve_config(settings), clips={**whole, **clips}, chosen=[])["report"]
+    given = {"clips": {**whole, **clips}, "manifest": {**intact, **clips}}
+    report = collected(settings=resolve_config(settings), **given, chosen=[])["report"]
     assert not report["comparable"] and len(report["reasons"]) == 1 and reason in report["reasons"][0]
 
 
@@ -231,10 +248,11 @@ def test_one_split_or_seed_less_stays_comparable_and_the_flag_has_the_last_word(
 ) -> None:
     """Each number says its splits and seeds; a user may still say that the numbers are not comparable."""
     whole = {**CLIPS, "missing": 0, "left_out": 0, "classes_not_chosen": 0}
+    intact = {**MANIFEST, "damaged": []}
     fewer = resolve_config({"seeds": {"split1": 1, "split2": 0, "split3": 0}})
-    assert collected(settings=fewer, clips=whole, chosen=[])["report"]["comparable"]
+    assert collected(settings=fewer, clips=whole, manifest=intact, chosen=[])["report"]["comparable"]
     said = resolve_config({"report": {"comparable": False}})
-    assert not collected(settings=said, clips=whole, chosen=[])["report"]["comparable"]
+    assert not collected(settings=said, clips=whole, manifest=intact, chosen=[])["report"]["comparable"]
 
 
 def test_pictures_compare_what_the_tables_compare(collected: Callable[..., dict[str, Any]]) -> None:
@@ -313,6 +331,7 @@ def test_verdicts(tmp_path: Path, skip: float, baseline: float, verdict: str) ->
         paper=project("paper"),
         decisions=project("decisions"),
         clips=CLIPS,
+        manifest=MANIFEST,
         settings={**SETTINGS, "seeds": {"split1": 1, "split2": 1, "split3": 1}},
         chosen=["rrn_block4_identity", "block4_average_znorm"],
     )
@@ -359,12 +378,14 @@ def test_every_row_of_the_paper_is_run_or_quoted() -> None:
 def test_command_line_writes_the_file_or_one_line(tmp_path: Path, runs: Path) -> None:
     """The script as the workflow calls it, and its error for settings that are no JSON."""
     write_json(tmp_path / "clips.json", CLIPS)
+    write_json(tmp_path / "manifest.json", MANIFEST)
     config = ROOT / "config"
     arguments = [
         sys.executable, ROOT / "scripts/collect_tables.py", "--runs", runs,
         "--experiments", config / "experiments.yaml",
         "--paper", config / "paper.yaml", "--decisions", config / "decisions.yaml",
-        "--clips-summary", tmp_path / "clips.json", "--chosen", *CHOSEN, "--output", tmp_path / "tables.json",
+        "--clips-summary", tmp_path / "clips.json", "--manifest-summary", tmp_path / "manifest.json",
+        "--chosen", *CHOSEN, "--output", tmp_path / "tables.json",
     ]  # fmt: skip
     write_json(tmp_path / "settings.json", SETTINGS)
     text = (tmp_path / "settings.json").read_text()
