@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tarfile
@@ -105,7 +106,7 @@ def test_folder_that_is_not_there(checkout: Checkout, data: Path, moved: str, wo
 def test_folder_that_is_no_class(checkout: Checkout, data: Path) -> None:
     """A folder among the class folders that is no class of the list is named: its clips would be lost in silence."""
     (data / "videos/BallFlies").mkdir()
-    refused(checkout.snakemake("--cores", "2", *LOCAL), "data/videos/BallFlies", "no class", "classInd.txt")
+    refused(checkout.snakemake("--cores", "2", *LOCAL), "data/videos/BallFlies", "no class of the lists")
     assert not (checkout.root / "results").exists()
 
 
@@ -162,31 +163,49 @@ def test_folder_with_spaces(checkout: Checkout, data: Path) -> None:
 
 
 def test_damaged_clips(checkout: Checkout, data: Path) -> None:
-    """Clips that do not decode, are empty or hold no frame are all named; their class is not done, and goes on once
-    they are replaced."""
+    """Clips of any class that do not decode, are empty or hold no frame are all named in one line; their classes are
+    not done, and are extracted once they are replaced, or without them with `drop`, which the report says."""
     folder, sound = data / "videos/BallFalls", (data / "videos" / CLIP).read_bytes()
     contents = {"01": b"no video" * 99, "02": b"", "03": sound[: sound.index(b"movi") + 4]}
     damaged = {folder / f"v_BallFalls_g{group}_c01.avi": content for group, content in contents.items()}
     originals = {file: file.read_bytes() for file in damaged}
     for file, content in damaged.items():
         file.write_bytes(content)
-    names = [str(file.relative_to(checkout.root)) for file in damaged]
-    refused(checkout.snakemake("--cores", "2", "--keep-going", *TO_MANIFEST), "error: 3 damaged", *names)
+    other = data / "videos/BallRises/v_BallRises_g04_c01.avi"
+    originals[other] = other.read_bytes()
+    other.write_bytes(originals[other][:-2000])
+    names = [f"{file.parent.name}/{file.name}" for file in originals]
+    refused(checkout.snakemake("--cores", "2", *TO_MANIFEST), "error: 4 damaged", *names, "damaged_videos: drop")
     frames = checkout.root / "results/mine/frames"
-    assert {path.name for path in frames.iterdir()} == {"BallRises.tar", "BallRises.tsv"}
+    assert not (checkout.root / "results/mine/manifest.tsv").exists()
+    assert not list(frames.glob("*.tsv")), "a class with a damaged clip is not done"
+
+    dropping = checkout.configure("dropping", {"dataset": {"damaged_videos": "drop"}})
+    checkout.succeed(*LOCAL, dropping, "--", "results/mine/manifest.tsv")
+    summary = json.loads((checkout.root / "results/mine/manifest.json").read_text())
+    assert {row["video"] for row in summary["damaged"]} == {file.stem for file in originals}
+    assert summary["clips"] == 30 - 4
 
     for file, content in originals.items():
         file.write_bytes(content)
-    checkout.succeed(*TO_MANIFEST)
+    checkout.succeed("-R", "extract_frames", *LOCAL, "--", "results/mine/manifest.tsv")
     with tarfile.open(frames / "BallFalls.tar") as tar:
         assert {name.partition("/")[0] for name in tar.getnames()} == {path.stem for path in folder.iterdir()}
 
 
 def test_weights_of_another_architecture(populated: Checkout) -> None:
-    """Weights that do not fit the architecture are refused with the file's name, and no features stay behind."""
+    """Weights that do not fit the architecture are refused with the file's name, and no features stay behind; so are
+    those whose digest is another, or none, before any job."""
     weights = "results/demo/weights/small-8-stills.safetensors"
-    wrong = with_changes(TINY, backbone={"architecture": "small-16", "weights": weights})
+    digest = hashlib.sha256((populated.root / weights).read_bytes()).hexdigest()
+    wrong = with_changes(
+        TINY, backbone={"architecture": "small-16", "weights": weights, "weights_sha256": digest.upper()}
+    )
     features = "results/demo/features/block4.npy"
     result = populated.snakemake("--cores", "2", "--configfile", populated.configure("wrong", wrong), "--", features)
     refused(result, f"error: {weights}", "'conv1.weight'", "shape")
     assert not (populated.root / features).exists()
+    for given, words in ((None, (digest, "weights_sha256")), ("0" * 64, (digest, "0" * 64))):
+        wrong = with_changes(TINY, backbone={"architecture": "small-8", "weights": weights, "weights_sha256": given})
+        result = populated.snakemake("-n", "--configfile", populated.configure("wrong", wrong), "--", features)
+        refused(result, weights, *words)

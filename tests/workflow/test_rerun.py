@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -158,12 +159,14 @@ def test_other_dataset_and_back(populated: Checkout) -> None:
 
     Both write their report to the same place, so that going back renders it again, and does no more.
     """
+    weights = "results/demo/weights/small-8-stills.safetensors"
+    digest = hashlib.sha256((populated.root / weights).read_bytes()).hexdigest()
     other = with_changes(
         TINY,
         dataset={"name": "other", "source": "local", "classes": [], "videos": "nowhere", "lists": "nowhere"},
         experiments=["block4_average_znorm"],
         seeds={"split1": 1, "split2": 0, "split3": 0},
-        backbone={"architecture": "small-8", "weights": "results/demo/weights/small-8-stills.safetensors"},
+        backbone={"architecture": "small-8", "weights": weights, "weights_sha256": digest},
     )
     places = ("--videos", TINY["dataset"]["videos"], "--lists", TINY["dataset"]["lists"])
     configfile = populated.configure("other", other)

@@ -9,11 +9,14 @@ from snakemake.exceptions import WorkflowError
 REPOSITORY = Path(workflow.basedir).resolve().parent
 sys.path.insert(0, str(REPOSITORY / "src"))
 
-from recurrent_residual import ucf101
+from recurrent_residual import class_folders
 from recurrent_residual.code_inputs import code_of, model_file
 from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
+from recurrent_residual.datasets import dataset, source_file
+from recurrent_residual.demo import CLASSES as DEMO_CLASSES
 from recurrent_residual.errors import UserError
 from recurrent_residual.rows import row_owners
+from recurrent_residual.weights_source import weights_source
 
 # `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
 # also when its environment is not activated.
@@ -23,9 +26,6 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}/src' PATH='{OW
 
 if Path.cwd().resolve() != REPOSITORY:
     raise WorkflowError(f"run snakemake in {REPOSITORY} (cd there): configuration and results lie below it")
-
-# Classes, addresses and checksums of the data sets that this workflow makes or fetches.
-FACTS_OF = {"download": "config/datasets/ucf101.yaml", "demo": "config/datasets/demo.yaml"}
 
 
 def check_not_overwritten(dataset):
@@ -38,17 +38,24 @@ def check_not_overwritten(dataset):
             )
 
 
-def dataset_classes(dataset, facts):
-    """Names of the classes, known before any job runs: chosen, or on disk, or in the data set's own table."""
-    local = dataset["source"] == "local"
-    there = ucf101.available_classes(dataset["videos"], dataset["lists"]) if local else facts["classes"]
-    for name in dataset["classes"]:
+def all_classes(settings, module):
+    """Names of all classes, known before any job runs: of the user's lists, or of the data set itself."""
+    if settings["source"] == "local":
+        return module.read_classes(settings["lists"])
+    return list(DEMO_CLASSES if settings["source"] == "demo" else module.CLASSES)
+
+
+def chosen_classes(settings, module, everything):
+    """The classes that are used: chosen, or on disk, or all."""
+    local = settings["source"] == "local"
+    there = class_folders.available_classes(settings["videos"], everything) if local else everything
+    for name in settings["classes"]:
         if name not in there:
-            where = f"has no videos in {dataset['videos']}" if local else f"is no class of {dataset['name']}"
+            where = f"has no videos in {settings['videos']}" if local else f"is no class of {settings['title']}"
             raise UserError(f"dataset.classes: {name!r} {where}; there are {', '.join(there)}")
-    if local and not dataset["classes"]:
-        return ucf101.default_classes(dataset["videos"], dataset["lists"], missing_videos=dataset["missing_videos"])
-    return dataset["classes"] or there
+    if settings["classes"]:
+        return settings["classes"]
+    return there if settings["missing_videos"] == "drop" else everything
 
 
 try:
@@ -58,9 +65,11 @@ try:
     row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"), source=SETTINGS["experiments_file"])
     DATASET = SETTINGS["dataset"]
     check_not_overwritten(DATASET)
-    FACTS = {} if DATASET["source"] == "local" else read_yaml(REPOSITORY / FACTS_OF[DATASET["source"]])
-    CLASSES = dataset_classes(DATASET, FACTS)
+    DATASET_MODULE = dataset(DATASET["kind"])
+    ALL_CLASSES = all_classes(DATASET, DATASET_MODULE)
+    CLASSES = chosen_classes(DATASET, DATASET_MODULE, ALL_CLASSES)
     PRETRAINED = read_yaml(REPOSITORY / "config/weights.yaml")
+    WEIGHTS_SOURCE = weights_source(**SETTINGS["backbone"], known=PRETRAINED)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -91,9 +100,10 @@ def here(path):
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def code(script, *models):
-    """The script and every module of the package that it, or one of `models`, imports: edited code runs again."""
-    files = set(code_of(REPOSITORY / "scripts" / f"{script}.py")).union(*(code_of(model_file(m)) for m in models))
+def code(script, *, model=None, dataset=None):
+    """The script and every module of the package that it, its model or its data set imports: edited code runs again."""
+    files = set(code_of(REPOSITORY / "scripts" / f"{script}.py"))
+    files.update(code_of(model_file(model)) if model else (), code_of(source_file(dataset)) if dataset else ())
     return [here(file) for file in sorted(files)]
 
 
@@ -101,7 +111,7 @@ def model_code(script):
     """An input function: `code` of the script and of the wildcard experiment's model."""
 
     def files(wildcards):
-        return code(script, EXPERIMENTS[wildcards.experiment].model)
+        return code(script, model=EXPERIMENTS[wildcards.experiment].model)
 
     return files
 
@@ -156,22 +166,38 @@ def split_seeds():
     return " ".join(f"{split}:{seed}" for split, seed in RUNS)
 
 
-def image_weights(backbone):
+def image_weights():
     """The file of the image network's weights: downloaded (it never changes), pretrained here, or the user's own."""
-    if backbone["weights"] == "stills":
-        return f"{RESULTS}/weights/{backbone['architecture']}-stills.safetensors"
-    known = PRETRAINED.get(backbone["architecture"], {})
-    if backbone["weights"] in known:
-        return ancient(f"resources/weights/{Path(known[backbone['weights']]['url']).name}")
-    if not Path(backbone["weights"]).is_file():
-        names = ", ".join(["stills", *known])
-        raise WorkflowError(
-            f"backbone.weights: {backbone['weights']!r} is no file, and for {backbone['architecture']} there are {names}"
-        )
-    return backbone["weights"]
+    if WEIGHTS_SOURCE.kind == "stills":
+        return f"{RESULTS}/weights/{SETTINGS['backbone']['architecture']}-stills.safetensors"
+    return ancient(WEIGHTS_SOURCE.path) if WEIGHTS_SOURCE.kind == "download" else WEIGHTS_SOURCE.path
 
 
-def weights_download(wildcards):
-    """Address, size and checksum of torchvision's weights in the file `<wildcards.file>.pth`."""
-    known = (entry for entries in PRETRAINED.values() for entry in entries.values())
-    return next(entry for entry in known if Path(entry["url"]).stem == wildcards.file)
+def weights_sha256_option():
+    """The digest that the weights must have, where it is known before they are there."""
+    return f"--weights-sha256 {WEIGHTS_SOURCE.sha256}" if WEIGHTS_SOURCE.sha256 else ""
+
+
+def weights_name(wildcards):
+    """Architecture and torchvision's name of the weights in `resources/weights/<wildcards.file>.pth`."""
+    return next(
+        f"{architecture} {name}"
+        for architecture, entries in PRETRAINED.items()
+        for name, entry in entries.items()
+        if Path(entry["url"]).stem == wildcards.file
+    )
+
+
+def mirror_options(wildcards, output):
+    """The user's own mirrors, as the script takes them.
+
+    It takes `output` so that Snakemake does not record it with the other params: what is there would else be
+    downloaded again because of another address.
+    """
+    return [word for mirror in SETTINGS["mirrors"] for word in ("--mirror", mirror)]
+
+
+def fetched_files():
+    """What the configuration has to be downloaded for."""
+    data = [VIDEOS, *LIST_FILES] if DATASET["source"] == "download" else []
+    return data + ([WEIGHTS] if WEIGHTS_SOURCE.kind == "download" else [])

@@ -2,27 +2,36 @@
 
 VIDEOS = DATASET["videos"]
 LISTS = DATASET["lists"]
-LIST_FILES = [f"{LISTS}/{name}" for name in ucf101.LIST_FILES]
+LIST_FILES = [f"{LISTS}/{name}" for name in DATASET_MODULE.list_files(ALL_CLASSES)]
+
+
+# On a cluster these run where snakemake was started: compute nodes need no network.
+localrules:
+    download_videos,
+    download_lists,
+
 
 if DATASET["source"] == "download":
     # Without `code`: what has the right checksum is right, whichever code fetched it, and is not fetched again.
+    # What is under way lies in resources/<kind> as <file>.part, and so may a file that the user put there.
 
     rule download_videos:
         """The archive of all videos; it goes when it is unpacked."""
         output:
-            temp(f"resources/{NAME}/{Path(FACTS['videos']['url']).name}"),
+            temp(f"resources/{DATASET['kind']}/videos.archive"),
         log:
             f"{LOGS}/download_videos.log",
         conda:
             "../../envs/data.yaml"
         params:
-            file=FACTS["videos"],
-            tls="--insecure-tls" if FACTS["videos"]["insecure_tls"] else "",
+            dataset=DATASET["kind"],
+            folder=folder_of_output(0),
+            mirrors=mirror_options,
         message:
-            "Downloading the videos of {NAME}"
+            "Downloading the videos of {DATASET[title]}"
         shell:
-            "python scripts/download.py --url {params.file[url]:q} --bytes {params.file[bytes]}"
-            " --sha256 {params.file[sha256]} {params.tls} --output {output:q} 2> {log}"
+            "python scripts/download.py --dataset {params.dataset} --part videos {params.mirrors:q}"
+            " --folder {params.folder} --output {output} 2>&1 | tee {log}"
 
     rule unpack_videos:
         input:
@@ -33,26 +42,30 @@ if DATASET["source"] == "download":
             f"{LOGS}/unpack_videos.log",
         conda:
             "../../envs/data.yaml"
+        params:
+            dataset=DATASET["kind"],
         message:
-            "Unpacking the videos"
+            "Unpacking the videos of {DATASET[title]}"
         shell:
-            "python scripts/unpack.py --archive {input.archive:q} --output {output:q} --strip 2> {log}"
+            "python scripts/unpack.py --archive {input.archive} --dataset {params.dataset} --part videos"
+            " --output {output:q} 2>&1 | tee {log}"
 
     rule download_lists:
         output:
-            f"resources/{NAME}/{Path(FACTS['lists']['url']).name}",
+            temp(f"resources/{DATASET['kind']}/lists.archive"),
         log:
             f"{LOGS}/download_lists.log",
         conda:
             "../../envs/data.yaml"
         params:
-            file=FACTS["lists"],
-            tls="--insecure-tls" if FACTS["lists"]["insecure_tls"] else "",
+            dataset=DATASET["kind"],
+            folder=folder_of_output(0),
+            mirrors=mirror_options,
         message:
-            "Downloading the lists of {NAME}"
+            "Downloading the lists of {DATASET[title]}"
         shell:
-            "python scripts/download.py --url {params.file[url]:q} --bytes {params.file[bytes]}"
-            " --sha256 {params.file[sha256]} {params.tls} --output {output:q} 2> {log}"
+            "python scripts/download.py --dataset {params.dataset} --part lists {params.mirrors:q}"
+            " --folder {params.folder} --output {output} 2>&1 | tee {log}"
 
     rule unpack_lists:
         input:
@@ -64,11 +77,13 @@ if DATASET["source"] == "download":
         conda:
             "../../envs/data.yaml"
         params:
+            dataset=DATASET["kind"],
             folder=folder_of_output("lists"),
         message:
-            "Unpacking the lists"
+            "Unpacking the lists of {DATASET[title]}"
         shell:
-            "python scripts/unpack.py --archive {input.archive:q} --output {params.folder:q} --strip 2> {log}"
+            "python scripts/unpack.py --archive {input.archive} --dataset {params.dataset} --part lists"
+            " --output {params.folder:q} 2>&1 | tee {log}"
 
 
 if DATASET["source"] == "demo":
@@ -95,7 +110,7 @@ if DATASET["source"] == "demo":
 
 rule list_clips:
     input:
-        code=code("list_clips"),
+        code=code("list_clips", dataset=DATASET["kind"]),
         lists=LIST_FILES,
         videos=ancient(VIDEOS),
     output:
@@ -106,6 +121,7 @@ rule list_clips:
     conda:
         "../../envs/data.yaml"
     params:
+        dataset=DATASET["kind"],
         lists=folder_of_input("lists"),
         classes=CLASSES,
         missing_videos=DATASET["missing_videos"],
@@ -114,7 +130,8 @@ rule list_clips:
     message:
         "Listing the clips"
     shell:
-        "python scripts/list_clips.py --videos {input.videos:q} --lists {params.lists:q} --classes {params.classes:q}"
+        "python scripts/list_clips.py --dataset {params.dataset} --videos {input.videos:q} --lists {params.lists:q}"
+        " --classes {params.classes:q}"
         " --missing-videos {params.missing_videos} --clips-per-group {params.clips_per_group}"
         " --splits {params.splits}"
         " --output {output.clips} --summary {output.summary} 2> {log}"
@@ -149,15 +166,21 @@ rule build_manifest:
         clips=f"{RESULTS}/clips.tsv",
         indexes=expand(rules.extract_frames.output.index, class_name=CLASSES),
     output:
-        f"{RESULTS}/manifest.tsv",
+        manifest=f"{RESULTS}/manifest.tsv",
+        summary=f"{RESULTS}/manifest.json",
     log:
         f"{LOGS}/build_manifest.log",
     conda:
         "../../envs/data.yaml"
+    params:
+        damaged_videos=DATASET["damaged_videos"],
+        splits=used_splits,
     message:
         "Building the manifest"
     shell:
-        "python scripts/build_manifest.py --clips {input.clips} --indexes {input.indexes} --output {output} 2> {log}"
+        "python scripts/build_manifest.py --clips {input.clips} --indexes {input.indexes}"
+        " --damaged-videos {params.damaged_videos} --splits {params.splits}"
+        " --output {output.manifest} --summary {output.summary} 2> {log}"
 
 
 # The frames themselves: large, and vouched for by the manifest, which has a digest of every clip's.

@@ -4,7 +4,7 @@
 rule evaluate_network:
     input:
         code=model_code("evaluate_network"),
-        manifest=rules.build_manifest.output,
+        manifest=rules.build_manifest.output.manifest,
         frames=FRAMES,
         # Written last by a training; it vouches for the weights beside it.
         runs=run_files("run.json"),
@@ -36,7 +36,7 @@ rule evaluate_network:
 rule evaluate_baseline:
     input:
         code=model_code("evaluate_baseline"),
-        manifest=rules.build_manifest.output,
+        manifest=rules.build_manifest.output.manifest,
         features=FEATURES,
         summary=rules.extract_features.output.summary,
         # Written last by a training; it vouches for the weights beside it.

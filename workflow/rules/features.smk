@@ -1,6 +1,10 @@
 # The image network's weights, and its frozen features for the baselines.
 
-WEIGHTS = image_weights(SETTINGS["backbone"])
+WEIGHTS = image_weights()
+
+
+localrules:
+    download_weights,
 
 
 rule download_weights:
@@ -12,12 +16,14 @@ rule download_weights:
     conda:
         "../../envs/data.yaml"
     params:
-        file=weights_download,
+        weights=weights_name,
+        folder=folder_of_output(0),
+        mirrors=mirror_options,
     message:
         "Downloading ImageNet weights, {wildcards.file}"
     shell:
-        "python scripts/download.py --url {params.file[url]} --bytes {params.file[bytes]}"
-        " --sha256 {params.file[sha256]} --output {output} 2> {log}"
+        "python scripts/download.py --weights {params.weights} {params.mirrors:q} --folder {params.folder}"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule pretrain:
@@ -45,7 +51,7 @@ rule pretrain:
 rule extract_features:
     input:
         code=code("extract_features"),
-        manifest=rules.build_manifest.output,
+        manifest=rules.build_manifest.output.manifest,
         frames=FRAMES,
         weights=WEIGHTS,
     output:
@@ -62,6 +68,7 @@ rule extract_features:
         frames=folder_of_input("frames"),
         folder=folder_of_output("features"),
         architecture=SETTINGS["backbone"]["architecture"],
+        sha256=weights_sha256_option(),
         view=json.dumps(SETTINGS["input"], sort_keys=True),
         every=SETTINGS["features"]["every"],
         batch=SETTINGS["features"]["batch"],
@@ -69,7 +76,7 @@ rule extract_features:
         "Extracting features of all frames after blocks 2, 3 and 4"
     shell:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
-        " --weights {input.weights:q} --architecture {params.architecture} --input {params.view:q}"
+        " --weights {input.weights:q} {params.sha256} --architecture {params.architecture} --input {params.view:q}"
         " --every {params.every} --batch {params.batch} --gpus {resources.gpu} --threads {threads}"
         " --output {params.folder} 2> {log}"
 

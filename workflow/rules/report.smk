@@ -12,6 +12,7 @@ rule collect_tables:
         paper=PAPER,
         decisions=DECISIONS,
         clips=rules.list_clips.output.summary,
+        manifest=rules.build_manifest.output.summary,
         # Written last in each run's folder; it vouches for the files beside it.
         metrics=expand(run_files("metrics.json"), experiment=EXPERIMENTS),
     output:
@@ -29,6 +30,7 @@ rule collect_tables:
     shell:
         "python scripts/collect_tables.py --runs {params.runs_folder} --experiments {input.experiments:q}"
         " --paper {input.paper} --decisions {input.decisions} --clips-summary {input.clips}"
+        " --manifest-summary {input.manifest}"
         " --settings-json {params.settings:q} --chosen {params.chosen} --output {output:q} 2> {log}"
 
 

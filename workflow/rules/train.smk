@@ -4,7 +4,7 @@
 rule train_network:
     input:
         code=model_code("train_network"),
-        manifest=rules.build_manifest.output,
+        manifest=rules.build_manifest.output.manifest,
         frames=FRAMES,
         weights=WEIGHTS,
     output:
@@ -24,10 +24,12 @@ rule train_network:
         frames=folder_of_input("frames"),
         folder=folder_of_output("run"),
         settings=experiment_settings,
+        sha256=weights_sha256_option(),
     message:
         "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
     shell:
-        "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames} --weights {input.weights:q}"
+        "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames}"
+        " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
         " --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads} --output {params.folder} 2> {log}"
 
@@ -35,7 +37,7 @@ rule train_network:
 rule train_baseline:
     input:
         code=model_code("train_baseline"),
-        manifest=rules.build_manifest.output,
+        manifest=rules.build_manifest.output.manifest,
         features=FEATURES,
         summary=rules.extract_features.output.summary,
     output:
