@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHA256_DIGITS = 64
+
 
 @dataclass(frozen=True)
 class Mirror:
@@ -22,3 +24,8 @@ class Mirror:
     def name(self) -> str:
         """The file's name, the last part of its address."""
         return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def vouched(self) -> bool:
+        """Whether the whole digest is known: it tells the right file by itself, whatever server it came from."""
+        return bool(self.md5) or len(self.sha256 or "") == SHA256_DIGITS

@@ -92,8 +92,6 @@ class _Connection:
         self._session = session
         self._verify = True  # the server's certificate
         self._warned = False
-        # All of the digest: by the first digits alone a forged file could be made to pass.
-        self._vouched = bool(mirror.md5) or len(mirror.sha256 or "") == 64
 
     def fill(self) -> None:
         """Ask until an answer has come to its end, with pauses in between."""
@@ -175,7 +173,7 @@ class _Connection:
 
     def _go_on_unverified(self, why: str) -> None:
         """Warn, once, that only the checksum tells whether the file is the right one; refuse where there is none."""
-        if not self._vouched:
+        if not self._mirror.vouched:  # by a digest's first digits alone a forged file could be made to pass
             raise MirrorError(f"{why}, and no full checksum is known that could vouch for the file")
         if not self._warned:
             say(f"warning: {self._mirror.url}: {why}; going on, for the file's checksum is known and vouches for it")

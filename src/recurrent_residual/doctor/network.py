@@ -13,7 +13,6 @@ from recurrent_residual.doctor.rows import Row, Status
 from recurrent_residual.mirrors import Mirror
 
 TIMEOUT = 5.0  # seconds for a connection, and for an answer
-SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def probe(mirror: Mirror, timeout: float = TIMEOUT) -> tuple[bool, str]:
         except requests.exceptions.SSLError as error:
             if not isinstance(_innermost(error), ssl.SSLCertVerificationError):
                 raise
-            if not (mirror.md5 or len(mirror.sha256 or "") == SHA256_DIGITS):
+            if not mirror.vouched:
                 return False, "certificate broken, and no full checksum is known that could vouch for the file"
             usable, text = _judge(mirror, *_ask(mirror.url, timeout, verify=False))
             return usable, f"certificate broken, but the checksum is known: {text}"
