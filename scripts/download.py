@@ -5,8 +5,9 @@
     python scripts/download.py --url https://example.org/lists.zip --sha256 5c0d1a53... --folder resources
 
 A file that was put into --folder by hand, under its own name, is verified and used in place of a download. What has
-come so far stands in <name>.part, also after kill -9, and the same command goes on with it. Proxies are taken from
-the environment (https_proxy, no_proxy), further certificates from REQUESTS_CA_BUNDLE.
+come so far stands in <name>.part, also after kill -9, and the same command goes on with it. With --output it stays
+there, the same file under two names, until scripts/unpack.py has unpacked it. Proxies are taken from the environment
+(https_proxy, no_proxy), further certificates from REQUESTS_CA_BUNDLE.
 """
 
 from __future__ import annotations
@@ -52,7 +53,14 @@ def main(options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     mirrors = with_mirrors(options.mirror, known_mirrors(options))
     try:
-        print(download(mirrors, options.folder, output=options.output, patience=Patience(retries=options.retries)))
+        path = download(
+            mirrors,
+            options.folder,
+            output=options.output,
+            room_to_unpack=bool(options.dataset) and options.part == "videos",
+            patience=Patience(retries=options.retries),
+        )
+        print(path)
     except KeyboardInterrupt:
         raise UserError(
             f"stopped; what has come stays in {options.folder}, and the same command goes on with it"

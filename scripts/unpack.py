@@ -3,15 +3,18 @@
     python scripts/unpack.py --archive UCF101.rar --output data/UCF-101 --dataset ucf101 --part videos
 
 With --dataset and --part the output holds one folder of clips a class, or the lists, whatever folders or further
-archives wrap them, and nothing else; without, what the archive holds. It appears when all is unpacked.
+archives wrap them, and nothing else; without, what the archive holds. It appears when all is unpacked. The .part
+that scripts/download.py --output leaves beside the archive, the same file under another name, is removed then.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from recurrent_residual import cli
 from recurrent_residual.errors import UserError
+from recurrent_residual.partial_file import remove_parts_of
 from recurrent_residual.unpack import unpack
 
 
@@ -33,6 +36,7 @@ def main(options: argparse.Namespace) -> None:
 
         dataset = datasets.dataset(options.dataset)
     done = unpack(options.archive, options.output, dataset=dataset, part=options.part)
+    remove_parts_of(Path(options.archive))
     what = f"clips of {len(done.classes)} classes" if options.part == "videos" else options.part or "files"
     others = ""
     if done.ignored:

@@ -78,11 +78,12 @@ def _zip_members(path: Path) -> list[Member]:
     found: list[Member] = []
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            name = info.orig_filename  # filename ends at a null byte, which has no place in a name
+            # Not filename, which ends at a null byte and, from Python 3.12 on, may come from an extra field.
+            name = info.orig_filename
             if info.flag_bits & 0x1:
                 raise _Refused(f"member {name!r} is encrypted")
             _refuse_special(name, info.external_attr >> 16)
-            found.append(Member(name, info.file_size, info.CRC, info.is_dir()))
+            found.append(Member(name, info.file_size, info.CRC, name.endswith("/")))
     return found
 
 

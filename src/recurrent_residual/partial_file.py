@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -42,10 +43,29 @@ def fault_of(path: Path, mirror: Mirror) -> str | None:
 
 
 def remove_part(path: Path) -> None:
-    """Remove the partial file `path`, unless another process is at it."""
+    """Remove the partial file `path`, unless another process is at it or it cannot be removed."""
     if path.exists():
-        with suppress(UserError), _open_locked(path):
+        with suppress(UserError, OSError), _open_locked(path):
             path.unlink()
+
+
+def remove_parts_of(path: Path) -> None:
+    """Remove the parts beside `path` that are the same file as it, as `PartialFile.finish` leaves them."""
+    for part in path.parent.glob("*.part"):
+        if part.name != path.name and part.is_file() and part.samefile(path):
+            remove_part(part)
+
+
+def need_writable(folder: Path) -> None:
+    """Make `folder` where it is missing. Raises `UserError` when it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written to ({error.strerror}); make it a folder that can be, or name another one"
+        ) from error
 
 
 class PartialFile:
@@ -54,12 +74,12 @@ class PartialFile:
     Without a checksum nothing vouches for pieces of two runs, and what was left is thrown away.
 
     Raises:
-        UserError: another process writes to it.
+        UserError: another process writes to it, or its folder cannot be written to.
         OSError: it cannot be read or written.
     """
 
     def __init__(self, path: Path, mirror: Mirror) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        need_writable(path.parent)
         self.path = path
         self.size = 0  # bytes there
         self._mirror = mirror
@@ -71,7 +91,8 @@ class PartialFile:
                 say(f"{path}: {size_in_words(left)} are there from an earlier run; reading them")
             for data in _chunks(self._file):
                 self._count(data)
-        else:
+        # What `finish` linked to an output is not written into: the output would change with it.
+        if not has_checksum(mirror) or (os.fstat(self._file.fileno()).st_nlink > 1 and self.fault()):
             self.restart()
 
     def __enter__(self) -> PartialFile:
@@ -102,6 +123,10 @@ class PartialFile:
 
     def restart(self) -> None:
         """Throw away what is there."""
+        if os.fstat(self._file.fileno()).st_nlink > 1:
+            self.path.unlink()
+            self._file.close()
+            self._file = _open_locked(self.path)
         self._file.seek(0)
         self._file.truncate()
         self.size = 0
@@ -112,9 +137,18 @@ class PartialFile:
         return self._check.fault(self.size)
 
     def finish(self, output: Path) -> None:
-        """Sync to disk and rename to `output`."""
+        """Sync to disk and rename to `output`; where that is not the file's own name, link to it and stay.
+
+        Snakemake deletes what a job that was killed has put out; the next run then finds all of it here. Whoever has
+        used the output calls `remove_parts_of`. Without a checksum, or hard links, nothing stays.
+        """
         os.fsync(self._file.fileno())
         output.parent.mkdir(parents=True, exist_ok=True)
+        if has_checksum(self._mirror) and part_path(output).resolve() != self.path.resolve():
+            with suppress(OSError):  # a file system without hard links, or another one
+                output.unlink(missing_ok=True)  # a link to nothing
+                os.link(self.path.resolve(), output)
+                return
         if self.path.stat().st_dev == output.parent.stat().st_dev:
             os.replace(self.path, output)
             return

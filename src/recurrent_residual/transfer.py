@@ -55,11 +55,11 @@ class _BrokenOffError(Exception):
         self.retry_after = retry_after
 
 
-def transfer(mirror: Mirror, part: PartialFile, patience: Patience) -> None:
+def transfer(mirror: Mirror, part: PartialFile, patience: Patience, *, room_to_unpack: bool = False) -> None:
     """Fill `part` until it is the file of `mirror`, size and checksum verified.
 
     What `part` holds at the start is kept and the rest asked for. When the whole turns out wrong, and was pieced
-    together, it is fetched once more from the start.
+    together, it is fetched once more from the start. `room_to_unpack`: the disk must have room for as much again.
 
     Raises:
         MirrorError: this address does not give the file; the reason.
@@ -68,7 +68,7 @@ def transfer(mirror: Mirror, part: PartialFile, patience: Patience) -> None:
     if part.size and not part.fault():
         return  # a run that was killed just before it could rename the file
     with requests.Session() as session:
-        connection = _Connection(mirror, part, patience, session)
+        connection = _Connection(mirror, part, patience, session, room_to_unpack)
         for last in (False, True):
             connection.fill()
             fault = part.fault()
@@ -84,12 +84,15 @@ def transfer(mirror: Mirror, part: PartialFile, patience: Patience) -> None:
 class _Connection:
     """One address, and what was learnt of it."""
 
-    def __init__(self, mirror: Mirror, part: PartialFile, patience: Patience, session: requests.Session) -> None:
+    def __init__(
+        self, mirror: Mirror, part: PartialFile, patience: Patience, session: requests.Session, room_to_unpack: bool
+    ) -> None:
         self.pieced = False  # the part holds bytes of more than one answer
         self._mirror = mirror
         self._part = part
         self._patience = patience
         self._session = session
+        self._room_to_unpack = room_to_unpack
         self._verify = True  # the server's certificate
         self._warned = False
 
@@ -122,6 +125,7 @@ class _Connection:
         with closing(self._request(there)) as answer:
             self._need_status(answer)
             start, total = _content(answer)
+            self._need_file(answer, total)
             if self._mirror.bytes is not None and total is not None and total != self._mirror.bytes:
                 self._need_body(answer)
                 raise MirrorError(f"offers {total} bytes, not {self._mirror.bytes}")
@@ -186,6 +190,21 @@ class _Connection:
         if status not in (200, 206, 416):
             raise MirrorError(_status(answer))
 
+    def _need_file(self, answer: requests.Response, total: int | None) -> None:
+        """Refuse what plainly is another file, before what is there gives way to it."""
+        if answer.status_code != 200:
+            return
+        expected, there = self._mirror.bytes, self._part.size
+        is_page = answer.headers.get("Content-Type", "").strip().lower().startswith("text/html")
+        if is_page and (expected is None or total != expected):  # of a proxy, or of a network that wants a login
+            self._need_body(answer)
+            raise MirrorError("gives a web page instead of the file")
+        if expected is None and total is not None and total < there:
+            self._need_body(answer)
+            raise MirrorError(
+                f"offers {total} bytes, and {there} are there already; if those are wrong, remove {self._part.path}"
+            )
+
     def _need_body(self, answer: requests.Response) -> None:
         """A head that breaks off is not told as such, only cut short; but then no body comes."""
         if answer.status_code == 206 or (answer.status_code == 200 and not answer.raw.chunked):
@@ -199,10 +218,12 @@ class _Connection:
     def _need_space(self, total: int) -> None:
         folder = self._part.path.parent
         missing, free = total - self._part.size, shutil.disk_usage(folder).free
-        if missing + MARGIN > free:
+        unpacked = total if self._room_to_unpack else 0  # videos are packed already: they grow by a few percent at most
+        if missing + unpacked + MARGIN > free:
+            more = f"more, {size_in_words(unpacked)} to be unpacked, and" if unpacked else "more, and"
             raise UserError(
                 f"{folder}: {size_in_words(free)} are free, and {self._mirror.name} needs {size_in_words(missing)} "
-                f"more, and {size_in_words(MARGIN)} to spare; make room there and start again"
+                f"{more} {size_in_words(MARGIN)} to spare; make room there and start again"
             )
 
     def _copy(self, answer: requests.Response, total: int | None) -> None:

@@ -6,15 +6,18 @@ import errno
 import fcntl
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from recurrent_residual import archives
+from recurrent_residual.archives import Member
 from recurrent_residual.errors import UserError
+from recurrent_residual.partial_file import need_writable
 from recurrent_residual.progress import progress, size_in_words
 from recurrent_residual.unrar import Tell, unrar
 
@@ -60,14 +63,16 @@ def unpack(
 
     With `dataset`, `part` is "videos", laid out as <class>/<file name>.avi, or "lists", all files in one folder; all
     else in the archive is ignored. Without, the archive's own layout stays. `output` appears only when all is done;
-    what a killed try left beside it is removed.
-    Raises `UserError` for a filled `output`, an archive that is damaged, hostile (`archives.members`), larger than the
-    disk or than `RATIO` times itself, or that lacks a list or any clip, and for two files with one place.
+    lists may join other files there. What a killed try left beside it is removed.
+    Raises `UserError` for a filled `output` or one that cannot be written to, an archive that is damaged, hostile
+    (`archives.members`), larger than the disk or than `RATIO` times itself, or that lacks a list or any clip, and for
+    two files with one place.
     """
     archive, output = Path(archive), Path(output)
     if not archive.is_file():
         raise UserError(f"{archive}: no such file; download it first")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    joins = dataset is not None and part == "lists" and output.is_dir()
+    if not joins and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"{output}: is there already; remove it to unpack again")
     with _workplace(output) as work:
         laid_out = work / "laid_out"
@@ -85,7 +90,12 @@ def unpack(
         if not done.files:
             what = "file" if dataset is None else f"clip of {dataset.TITLE}"
             raise UserError(f"{archive}: holds no {what}; take the official archive")
-        os.replace(laid_out, output.resolve())  # which may be a link to a larger disk's empty folder
+        if joins:
+            need_writable(output)
+            for name in done.files:
+                os.replace(laid_out / name, output / name)
+        else:
+            os.replace(laid_out, output.resolve())  # which may be a link to a larger disk's empty folder
     return done
 
 
@@ -94,7 +104,8 @@ def _workplace(output: Path) -> Iterator[Path]:
     """An empty folder beside `output`, this process's alone, removed at the end or by the next try."""
     output = output.resolve()
     work = output.with_name(f".{output.name}.part")
-    work.mkdir(parents=True, exist_ok=True)
+    need_writable(output.parent)
+    work.mkdir(exist_ok=True)
     with open(work / "lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,9 +115,13 @@ def _workplace(output: Path) -> Iterator[Path]:
             pass  # a file system without locks
         try:
             for left in work.iterdir():  # by an earlier try that was killed: gigabytes
-                if left.name != "lock":
-                    shutil.rmtree(left)
-            yield work
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left, ignore_errors=True)
+                elif left.name != "lock":
+                    with suppress(OSError):
+                        left.unlink()
+            # A folder of its own: what could not be removed, as NFS's .nfs files, must not end up in the output.
+            yield Path(tempfile.mkdtemp(dir=work))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -120,6 +135,8 @@ def _place(dataset: Dataset | None, part: str | None) -> Place:
         return lambda found: found.path.name if found.path.name in names else None
 
     def clip(found: _Found) -> str | None:
+        if any(name == "__MACOSX" or name.startswith(".") for name in found.origin.parts):
+            return None  # what systems and programs keep for themselves, under the clips' own names too
         folder = dataset.class_folder(found.origin) if found.path.suffix.lower() == ".avi" else None
         return f"{folder}/{found.path.name}" if folder else None
 
@@ -185,36 +202,40 @@ def _extract(archive: Path, folder: Path, room: int, *, where: str) -> int:
         )
     free = shutil.disk_usage(folder.parent).free
     if size + MARGIN > free:
-        there = f"{size_in_words(free)} are free in {folder.parent.parent}"
+        there = f"{size_in_words(free)} are free in {folder.parents[2]}"
         raise UserError(f"{where}: unpacks to {size_in_words(size)}, and {there}; make room")
     folder.mkdir()
+    number = sum(not member.is_folder for member in members)
     with progress(archive.name, total=size) as bar:
 
         def tell(files: int, count: int) -> None:
-            bar.set_description(f"{archive.name}: {files} of {len(members)} files", refresh=False)
+            bar.set_description_str(f"{archive.name}: {files} of {number} files", refresh=False)
             bar.update(count - bar.n)
 
         if archives.kind(archive) == "zip":
-            _unzip(archive, folder, tell, where=where)
+            _unzip(archive, folder, members, tell, where=where)
         else:
             unrar(archive, folder, members, tell, where=where)
     return size
 
 
-def _unzip(archive: Path, folder: Path, tell: Tell, *, where: str) -> None:
-    """Write each member, no further than it announces; zipfile compares the checksum at that point."""
-    written = 0
+def _unzip(archive: Path, folder: Path, members: list[Member], tell: Tell, *, where: str) -> None:
+    """Write each member under the name that was checked, no further than it announces; zipfile compares the checksum
+    at that point."""
+    files = written = 0
     with zipfile.ZipFile(archive) as content:
-        for number, info in enumerate(content.infolist()):
-            target = folder / PurePosixPath(info.filename)
-            if info.is_dir():
+        for info, member in zip(content.infolist(), members, strict=True):
+            target = folder / member.path
+            if member.is_folder:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(target, "wb") as file:
                 for chunk in _chunks(content, info, where=where):
                     written += file.write(chunk)
-                    tell(number, written)
+                    tell(files, written)
+            files += 1
+            tell(files, written)
 
 
 def _chunks(content: zipfile.ZipFile, info: zipfile.ZipInfo, *, where: str) -> Iterator[bytes]:
@@ -227,7 +248,7 @@ def _chunks(content: zipfile.ZipFile, info: zipfile.ZipInfo, *, where: str) -> I
         if left:
             raise zipfile.BadZipFile(f"{left} bytes less than announced")
     except OSError as error:
-        raise UserError(f"{where}: {info.filename}: {archives.one_line(error)}; unpack again") from error
+        raise UserError(f"{where}: {info.orig_filename}: {archives.one_line(error)}; unpack again") from error
     except Exception as error:  # damaged data trips up the decompressors in any way
-        reason = f"{info.filename}: {archives.one_line(error)}"
+        reason = f"{info.orig_filename}: {archives.one_line(error)}"
         raise UserError(f"{where}: does not unpack ({reason}); download it again") from error

@@ -52,6 +52,7 @@ def unrar(archive: Path, folder: Path, members: list[Member], tell: Tell, *, whe
         command = [word.format(archive=archive.resolve(), folder=folder.resolve()) for word in words]
         failure = _run(command, folder, members, tell, where=where) or _difference(folder, members)
         if not failure:
+            tell(*_measure(folder))
             return
         failures.append(f"{tool}: {failure}")
         shutil.rmtree(folder)

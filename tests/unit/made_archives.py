@@ -18,7 +18,10 @@ RAR4, RAR5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
 
 @dataclass(frozen=True)
 class Made:
-    """A member to write. `size` and `crc` lie where they are given; `link` makes it a symbolic link to that place."""
+    """A member to write. `size` and `crc` lie where they are given; `link` makes it a symbolic link to that place.
+
+    `second_name` is what Info-ZIP's Unicode path field says in a zip.
+    """
 
     name: str
     data: bytes = b""
@@ -29,6 +32,7 @@ class Made:
     encrypted: bool = False
     size: int | None = None
     crc: int | None = None
+    second_name: str = ""
 
 
 def rar4(
@@ -90,6 +94,9 @@ def zipped(path: Path, members: Sequence[Made]) -> Path:
             info = zipfile.ZipInfo(member.name + "/" * (member.folder and not member.name.endswith("/")))
             info.create_system, info.compress_type = 3, zipfile.ZIP_DEFLATED
             info.external_attr = (0o120777 if member.link else 0o040755 if member.folder else member.mode) << 16
+            if member.second_name:
+                field = struct.pack("<BI", 1, crc32(info.filename.encode())) + member.second_name.encode()
+                info.extra = struct.pack("<HH", 0x7075, len(field)) + field
             archive.writestr(info, member.link or member.data)
     content = bytearray(path.read_bytes())
     for member in members:  # zipfile itself writes no wrong size, checksum or flag

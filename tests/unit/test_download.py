@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import random
 import resource
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from faulty_server import Answer, Server, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurrent_residual import code_inputs
+from recurrent_residual import code_inputs, transfer
 from recurrent_residual.download import download, with_mirrors
 from recurrent_residual.errors import UserError
 from recurrent_residual.mirrors import Mirror
@@ -108,6 +110,8 @@ def test_any_sequence_of_breaks(
         Answer(cut_body=cut, ranges=with_range) if cut >= 0 else Answer(cut_head=-cut)
         for cut, with_range in zip(cuts, ranges, strict=False)
     ]
+    if size is None:
+        left = min(left, len(CONTENT))  # else an answer without Range is refused: see test_small_answer
     part = (CONTENT + bytes(10))[:left]
     with tempfile.TemporaryDirectory() as folder, serving(CONTENT, *faults) as server:
         (Path(folder) / "file.zip.part").write_bytes(bytes(min(left, 5)) + part[5:] if damaged else part)
@@ -291,7 +295,8 @@ def test_resume_with_wrong_bytes(tmp_path: Path) -> None:
         (Answer(body=CONTENT[:-1] + b"\0"), "sha256 is"),
         (Answer(body=CONTENT + b"x"), f"offers {len(CONTENT) + 1} bytes, not {len(CONTENT)}"),
         (Answer(body=CONTENT + b"x", length=False), "gives more than"),
-        (Answer(body=b"<html>Log in to this network", headers={"Content-Type": "text/html"}), "offers 28 bytes"),
+        (Answer(body=b"<html>Log in to this network"), "offers 28 bytes"),
+        (Answer(body=b"<html>Log in", headers={"Content-Type": "text/html"}), "gives a web page instead of the file"),
         (Answer(status=404), "HTTP 404 Not Found"),
         (Answer(status=403), "HTTP 403 Forbidden"),
         (Answer(status=204), "HTTP 204 No Content"),
@@ -311,6 +316,42 @@ def test_wrong_file_at_a_mirror(tmp_path: Path, answer: Answer, reason: str) -> 
         download([mirror(bad), mirror(good)], tmp_path, patience=HASTY)
         assert len(bad.asked) == 2 * requests and len(good.asked) == 1
     assert contents(tmp_path) == {"file.zip": CONTENT}
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), None])
+@pytest.mark.parametrize("length", [True, False])
+def test_page_instead_of_the_file(tmp_path: Path, size: int | None, length: bool) -> None:
+    """A network that wants a login, or a proxy, answers any request with a page: what has come stays."""
+    page = Answer(200, {"Content-Type": "Text/HTML; charset=utf-8"}, body=bytes(HALF + 1), ranges=False, length=length)
+    left = tmp_path / "file.zip.part"
+    left.write_bytes(CONTENT[:HALF])
+    with serving(CONTENT, page) as server:
+        known = replace(mirror(server), bytes=size)
+        assert "gives a web page instead of the file" in failure([known], tmp_path)
+        assert len(server.asked) == 1 and contents(tmp_path) == {left.name: CONTENT[:HALF]}
+        download([known], tmp_path, patience=HASTY)
+    assert server.starts == [HALF, HALF]
+
+
+def test_file_called_a_page(tmp_path: Path) -> None:
+    """A server that knows no type but text/html is believed where the size is the file's."""
+    (tmp_path / "file.zip.part").write_bytes(CONTENT[:HALF])
+    with serving(CONTENT, after=Answer(headers={"Content-Type": "text/html"}, ranges=False)) as server:
+        download([mirror(server)], tmp_path, patience=HASTY)
+    assert contents(tmp_path) == {"file.zip": CONTENT}
+
+
+def test_small_answer(tmp_path: Path) -> None:
+    """Where the size is not known, what is smaller than what has come is not the file; one cut in its size may be."""
+    left = tmp_path / "file.zip.part"
+    left.write_bytes(CONTENT[:HALF])
+    cut = Answer(cut_head=len("HTTP/1.1 200 Whatever\r\nContent-Length: 300"), ranges=False)
+    with serving(CONTENT, Answer(body=bytes(HALF - 1), ranges=False, status=200), cut) as server:
+        known = replace(mirror(server), bytes=None)
+        assert f"offers {HALF - 1} bytes, and {HALF} are there" in (message := failure([known], tmp_path))
+        assert f"remove {left}" in message and contents(tmp_path) == {left.name: CONTENT[:HALF]}
+        download([known], tmp_path, patience=HASTY)
+    assert server.starts == [HALF, HALF, HALF]
 
 
 def test_md5_and_short_sha256_vouch(tmp_path: Path) -> None:
@@ -391,6 +432,16 @@ def test_redirect(tmp_path: Path) -> None:
 # --- files put there by hand
 
 
+def test_file_by_hand_makes_parts_needless(tmp_path: Path) -> None:
+    """Parts of all mirrors, gigabytes that nobody needs any more, go when a file put there by hand is taken."""
+    mirrors = [Mirror(f"http://127.0.0.1:9/{name}", len(CONTENT), SHA256) for name in ("file.zip", "file.rar", "x")]
+    for name in ("file.zip.part", "file.rar.part", "other.part"):
+        (tmp_path / name).write_bytes(CONTENT[:HALF])
+    (tmp_path / "file.zip").write_bytes(CONTENT)
+    download(mirrors, tmp_path, output=tmp_path / "archive", patience=HASTY)
+    assert set(contents(tmp_path)) == {"file.zip", "archive", "other.part"}
+
+
 def test_file_by_hand_is_used(tmp_path: Path) -> None:
     """Any mirror's file that is there and right is used, whatever else goes on, and is linked to, not copied."""
     by_hand = tmp_path / "file.rar"
@@ -429,11 +480,41 @@ def test_file_by_hand_that_is_wrong_stays(tmp_path: Path) -> None:
 
 
 def test_output(tmp_path: Path) -> None:
-    """A downloaded file is moved to the output, so that nothing of it is left when the output goes."""
-    output = tmp_path / "new" / "videos.archive"
+    """Snakemake deletes the output of a job that is killed: the part, the same file, stays for the next run."""
+    output, part = tmp_path / "new" / "videos.archive", tmp_path / "folder" / "file.zip.part"
     with serving(CONTENT) as server:
-        assert download([mirror(server)], tmp_path / "folder", output=output, patience=HASTY) == output
-    assert output.read_bytes() == CONTENT and not contents(tmp_path / "folder")
+        for _ in range(2):
+            assert download([mirror(server)], part.parent, output=output, patience=HASTY) == output
+            assert output.read_bytes() == CONTENT and output.samefile(part)
+            output.unlink()
+        assert server.starts == [0]
+        assert download([mirror(server)], part.parent, output=part.parent / "file.zip", patience=HASTY) != output
+    assert server.starts == [0] and contents(part.parent) == {"file.zip": CONTENT}
+
+
+def test_output_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system has none the part is renamed, as is one without a checksum, for nothing vouches for it."""
+    with serving(CONTENT) as server:
+        download([Mirror(f"{server.url}/x")], tmp_path, output=tmp_path / "a", patience=HASTY)
+
+        def no_links(*_: object) -> None:
+            raise OSError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", no_links)
+        download([mirror(server)], tmp_path, output=tmp_path / "b", patience=HASTY)
+    assert contents(tmp_path) == {"a": CONTENT, "b": CONTENT}
+
+
+@pytest.mark.parametrize("there", [CONTENT[:HALF], CONTENT, CONTENT[::-1]], ids=["start", "whole", "another"])
+@pytest.mark.parametrize("checksum", [SHA256, None])
+def test_output_is_never_written_into(tmp_path: Path, there: bytes, checksum: str | None) -> None:
+    """A part that is linked to an output is left alone when another file of its name is fetched."""
+    output, part = tmp_path / "one", tmp_path / "file.zip.part"
+    output.write_bytes(there)
+    os.link(output, part)
+    with serving(CONTENT) as server:
+        download([replace(mirror(server), sha256=checksum)], tmp_path, patience=HASTY)
+    assert contents(tmp_path) == {"one": there, "file.zip": CONTENT}
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no second file system")
@@ -443,7 +524,7 @@ def test_output_on_another_file_system(tmp_path: Path) -> None:
         if os.stat(other).st_dev == tmp_path.stat().st_dev:
             pytest.skip("no second file system")
         download([mirror(server)], tmp_path, output=Path(other) / "a", patience=HASTY)
-        assert contents(tmp_path) == {}
+        assert contents(tmp_path) == {}  # nothing that nobody would remove
         (tmp_path / "file.zip").write_bytes(CONTENT)
         download([mirror(server)], tmp_path, output=Path(other) / "b", patience=HASTY)
         assert contents(Path(other)) == {"a": CONTENT, "b": CONTENT}
@@ -461,6 +542,62 @@ def test_no_space(tmp_path: Path, announced: bool) -> None:
         message = failure([Mirror(f"{server.url}/file.zip", None if announced else huge, SHA256)], tmp_path)
     assert "are free, and file.zip needs 1.00 EB more" in message
     assert contents(tmp_path) == {} and len(server.asked) == announced
+
+
+def disk_with(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "free")(free)
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda folder: usage)
+
+
+def test_room_to_unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be unpacked needs its place a second time; what has come already does not."""
+    with serving(CONTENT) as server:
+        disk_with(transfer.MARGIN + 2 * len(CONTENT) - 1, monkeypatch)
+        assert "file.zip needs 300 kB more, 300 kB to be unpacked, and 64.0 MB to spare; make room" in failure(
+            [mirror(server)], tmp_path, room_to_unpack=True
+        )
+        (tmp_path / "file.zip.part").write_bytes(CONTENT[:1])
+        download([mirror(server)], tmp_path, room_to_unpack=True, patience=HASTY)
+    assert server.starts == [1]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--dataset", "ucf101"], "UCF101_videos.zip needs 6.96 GB more, 6.96 GB to be unpacked, and 64.0 MB to spare"),
+        (["--url", "http://127.0.0.1:9/x", "--bytes", str(9 * 10**9)], "http://127.0.0.1:9/x: Connection refused"),
+    ],
+)
+def test_room_for_videos(tmp_path: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command asks for that room for videos, and for nothing else; here 10 GB are free."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    disk_with(10**10, monkeypatch)
+    spec = importlib.util.spec_from_file_location("download_script", SCRIPT)
+    assert spec and spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    with pytest.raises(UserError) as error:
+        script.main(script.arguments().parse_args([*words, "--folder", str(tmp_path), "--retries", "0"]))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("what", ["folder", "output"])
+@pytest.mark.parametrize("how", ["read-only", "a file"])
+def test_folder_that_cannot_be_written_to(tmp_path: Path, how: str, what: str) -> None:
+    """It is named, with what to do, in one line; the output's before gigabytes are fetched for it."""
+    bad = tmp_path / "bad"
+    if how == "a file":
+        bad.write_bytes(b"x")
+    else:
+        bad.mkdir(mode=0o555)
+        if os.access(bad, os.W_OK):
+            pytest.skip("root writes to any folder")
+    folder, output = (bad / "x", None) if what == "folder" else (tmp_path / "new", bad / "x" / "archive")
+    with serving(CONTENT) as server:
+        message = failure([mirror(server)], folder, output=output)
+        assert message.startswith(f"{bad / 'x'}: cannot be written to (") and "name another" in message
+    assert not server.asked
 
 
 # --- TLS
@@ -590,7 +727,24 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
         _, messages = process.communicate(timeout=30)
     assert process.returncode == 0, messages
     assert server.starts[0] == 0 and server.starts == sorted(set(server.starts)) and server.starts[-1] == before
-    assert contents(tmp_path) == {"archive": CONTENT}
+    assert contents(tmp_path) == {"archive": CONTENT, "file.zip.part": CONTENT}
+
+
+def test_killed_after_the_last_step(tmp_path: Path) -> None:
+    """kill -9 when the output is there: Snakemake deletes it, and the next run asks the server for nothing."""
+    output = tmp_path / "videos.archive"
+    with serving(CONTENT) as server:
+        process = start(command(f"{server.url}/file.zip", tmp_path, "--output", str(output)))
+        while not output.exists():
+            assert process.poll() is None or output.exists(), process.communicate()
+            time.sleep(0.001)
+        process.kill()
+        process.communicate()
+        output.unlink()
+        process = start(command(f"{server.url}/file.zip", tmp_path, "--output", str(output)))
+        _, messages = process.communicate(timeout=30)
+    assert process.returncode == 0, messages
+    assert server.starts == [0] and output.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -12,7 +13,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -90,6 +92,31 @@ def test_class_folders(tmp_path: Path, top: str, count: int) -> None:
     assert set(done.ignored) == {other.name for other in others} and len(done.classes) == count
 
 
+@pytest.mark.parametrize("data", [UCF, HMDB], ids=["ucf101", "hmdb51"])
+@pytest.mark.parametrize("hidden", ["__MACOSX/", ".Trash-0/", "a/.cache/b/", "__MACOSX/._x.rar/", "."])
+def test_hidden_clips(tmp_path: Path, data: datasets.Dataset, hidden: str) -> None:
+    """What programs put aside in the archive is not the clip, though a data set's module takes it for one."""
+    name = "wave/a_wave_u_cm_np1_fr_med_0.avi" if data is HMDB else CLIPS[0].name
+    archive = zipped(tmp_path / "x.zip", [clip(name), Made(f"{hidden}{name}", b"other")])
+    done = unpack(archive, tmp_path / "out", dataset=anything_goes(data), part="videos")
+    assert tree(tmp_path / "out") == content(clip(name)) and done.ignored == [hidden + name]
+    inner = Made(f"{hidden}x.rar", zipped(tmp_path / "y", [Made(name, b"other")]).read_bytes())
+    done = unpack(zipped(tmp_path / "z.zip", [clip(name), inner]), tmp_path / "2", dataset=data, part="videos")
+    assert tree(tmp_path / "2") == content(clip(name)) and done.ignored == [f"{inner.name}/{name}"]
+
+
+def anything_goes(data: datasets.Dataset) -> datasets.Dataset:
+    """`data` with a `class_folder` that lets nothing out."""
+
+    class Lenient:
+        TITLE = data.TITLE
+
+        def class_folder(self, path: PurePosixPath) -> str | None:
+            return path.parent.name
+
+    return cast(datasets.Dataset, Lenient())
+
+
 def test_flat_archive(tmp_path: Path) -> None:
     """The mirror's zip has all clips in one folder, one class spelt in another case: each goes to its class."""
     flat = [clip("UCF101/v_Archery_g01_c01.avi"), clip("UCF101/v_HandstandPushups_g01_c01.avi")]
@@ -112,6 +139,24 @@ def test_lists(tmp_path: Path, data: datasets.Dataset) -> None:
     unpack(zipped(tmp_path / "x.zip", [*lists, Made("a.txt")]), tmp_path / "out", dataset=data, part="lists")
     assert tree(tmp_path / "out") == {name: name.encode() for name in names}
     refused(zipped(tmp_path / "y.zip", [*lists[:4], *lists[5:]]), f"lacks {names[4]}", dataset=data, part="lists")
+
+
+@pytest.mark.parametrize("left", [[], [".DS_Store"], [".DS_Store", "folder/mine.txt", "classInd.txt"]])
+def test_lists_join_other_files(tmp_path: Path, left: list[str]) -> None:
+    """Snakemake deletes the lists and no more: they come into the folder that is there, and the rest stays."""
+    names = UCF.list_files(UCF.CLASSES)
+    archive = zipped(tmp_path / "x.zip", [Made(f"splits/{name}", name.encode()) for name in names])
+    out = made(tmp_path / "out")
+    for name in left:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_bytes(b"left")
+    unpack(archive, out, dataset=UCF, part="lists")
+    assert tree(out) == {name: b"left" for name in left} | {name: name.encode() for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.zip", "out"}
+    before = tree(out)
+    with pytest.raises(UserError, match="lacks"):
+        unpack(zipped(tmp_path / "y.zip", [Made(names[0], b"new")]), out, dataset=UCF, part="lists")
+    assert tree(out) == before
 
 
 def test_own_layout(tmp_path: Path) -> None:
@@ -248,6 +293,19 @@ def test_hostile_zip(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "y.zip", [clip("a.avi~.txt")])
     archive.write_bytes(archive.read_bytes().replace(b"a.avi~", b"a.avi\0"))
     refused(archive, "would leave the folder")
+
+
+@pytest.mark.parametrize("other", ["../evil.avi", "{}/evil.avi", "folder/", "b.avi"])
+@pytest.mark.parametrize("folder", [False, True])
+def test_second_name_in_a_zip(tmp_path: Path, other: str, folder: bool) -> None:
+    """The name that was checked counts, not the one of the Unicode path field, which Python 3.12 and later read."""
+    out = made(tmp_path / "in") / "out"
+    archive = zipped(
+        tmp_path / "x.zip", [clip("a.avi"), Made("c", folder=folder, second_name=other.format(tmp_path)), clip("b.avi")]
+    )
+    unpack(archive, out)
+    assert tree(out) == content(clip("a.avi"), clip("b.avi")) | ({} if folder else {"c": b""})
+    assert {path.name for path in [*tmp_path.iterdir(), *out.parent.iterdir()]} == {"x.zip", "in", "out"}
 
 
 @pytest.mark.parametrize("make", [rar4, rar5])
@@ -410,8 +468,8 @@ def test_killed(tmp_path: Path, large: tuple[Path, dict[str, bytes]], moment: in
 
     def reached() -> bool:
         if moment == "laid_out":
-            return len(list(work.glob("laid_out/*/*"))) > 20
-        return work.exists() and len(list(work.glob("content/*/*"))) >= int(moment)
+            return len(list(work.glob("*/laid_out/*/*"))) > 20
+        return work.exists() and len(list(work.glob("*/content/*/*"))) >= int(moment)
 
     for _ in range(20):  # on a busy machine it may be done before it is killed
         process = start(archive, output)
@@ -450,6 +508,39 @@ def test_killed_with_its_tool(tmp_path: Path) -> None:
     assert tree(tmp_path / "out") == content(*CLIPS) and not (tmp_path / ".out.part").exists()
 
 
+def test_leftovers_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another program holds open comes back on NFS under such a name; it stands in nobody's way."""
+    work = made(tmp_path / ".out.part")
+    left = [work / ".nfs0001", work / "content" / ".nfs0002", work / "laid_out" / ".nfs0003"]
+    for file in [*left, work / "file", work / "content" / "old.avi"]:
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    (work / "link").symlink_to(made(tmp_path / "elsewhere"))
+    unlink = os.unlink
+
+    def busy(path: str | Path, **more: int) -> None:
+        if Path(path).name.startswith(".nfs"):
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        unlink(path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", busy)
+        unpack(zipped(tmp_path / "x.zip", CLIPS), tmp_path / "out")
+    assert tree(tmp_path / "out") == content(*CLIPS)
+    assert {path for path in work.rglob("*") if not path.is_dir()} == set(left)
+    unpack(tmp_path / "x.zip", tmp_path / "2")
+    shutil.rmtree(tmp_path / "out")
+    unpack(tmp_path / "x.zip", tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "out", "2", "x.zip"}
+
+
+def test_leftover_file(tmp_path: Path) -> None:
+    """A file left where the work is done goes."""
+    (made(tmp_path / ".out.part") / ".nfs0001").touch()
+    unpack(zipped(tmp_path / "x.zip", CLIPS), tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "x.zip"}
+
+
 def test_two_at_once(tmp_path: Path) -> None:
     """A second process on the same folder stops, and leaves what the first has so far alone."""
     (tmp_path / ".out.part" / "content").mkdir(parents=True)
@@ -469,6 +560,20 @@ def test_filled_output_is_left_alone(tmp_path: Path) -> None:
     assert tree(tmp_path / "disk") == content(*CLIPS) and (tmp_path / "out").is_symlink()
     with pytest.raises(UserError, match="is there already"):
         unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("how", ["read-only", "a file"])
+def test_folder_that_cannot_be_written_to(tmp_path: Path, how: str) -> None:
+    """It is named, with what to do, in one line."""
+    archive, bad = zipped(tmp_path / "x.zip", CLIPS), tmp_path / "bad"
+    if how == "a file":
+        bad.write_bytes(b"x")
+    else:
+        bad.mkdir(mode=0o555)
+        if os.access(bad, os.W_OK):
+            pytest.skip("root writes to any folder")
+    with pytest.raises(UserError, match=r"bad/x: cannot be written to \(.*\); .* name another one$"):
+        unpack(archive, bad / "x" / "out")
 
 
 # Any archive at all
@@ -542,10 +647,22 @@ def test_any_wrong_byte(fresh: Callable[[], Path], maker: str, place: float, byt
 
 
 def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """While it works it says how far it is."""
+    """While it works it says how far it is, at the end with all files and without a colon too many."""
     monkeypatch.setattr(progress, "SECONDS", 0)
-    unpack(zipped(tmp_path / "x.zip", CLIPS), tmp_path / "out")
-    assert re.search(r"x\.zip: 1 of 2 files: .* of .*B \(100%\)", capsys.readouterr().err)
+    unpack(zipped(tmp_path / "x.zip", [*CLIPS, Made("folder", folder=True), Made("empty")]), tmp_path / "out")
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"x\.zip: 3 of 3 files: \S+ of \S+B \(100%\), .*", last)
+    assert any(line.startswith("x.zip: 1 of 3 files: ") for line in lines)
+    assert not any(": :" in line for line in lines)
+
+
+def test_progress_of_a_rar(
+    tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same for a tool, which may be done before anyone looks."""
+    monkeypatch.setattr(progress, "SECONDS", 0)
+    unpack(rar5(tmp_path / "x.rar", CLIPS), tmp_path / "out")
+    assert re.fullmatch(r"x\.rar: 2 of 2 files: \S+ of \S+B \(100%\), .*", capsys.readouterr().err.splitlines()[-1])
 
 
 def test_command(tmp_path: Path) -> None:
@@ -564,6 +681,25 @@ def test_command(tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path / 'out'}: 2 clips of 2 classes; {others}\n"
     again = run("--dataset", "ucf101", "--part", "videos")
     assert again.returncode == 1 and again.stderr.count("\n") == 1 and "is there already" in again.stderr
+
+
+def test_command_removes_the_part(tmp_path: Path) -> None:
+    """The part that the download left goes when its archive is unpacked, no sooner; no file put there by hand does."""
+    part, archive, out = tmp_path / "x.zip.part", tmp_path / "videos.archive", tmp_path / "out"
+    by_hand, other = tmp_path / "UCF101.zip", tmp_path / "other.part"
+    zipped(part, CLIPS)
+    for second in (archive, by_hand):
+        os.link(part, second)
+    shutil.copyfile(part, other)
+    made(out / "").joinpath("mine").touch()
+    words = [sys.executable, str(SCRIPT), "--archive", str(archive), "--output", str(out)]
+    assert subprocess.run(words, capture_output=True, env=ENVIRONMENT).returncode == 1 and part.exists()
+    shutil.rmtree(out)
+    subprocess.run(words, check=True, env=ENVIRONMENT)
+    assert {path.name for path in tmp_path.iterdir()} == {by_hand.name, other.name, archive.name, "out"}
+    words = [sys.executable, str(SCRIPT), "--archive", str(other), "--output", str(tmp_path / "2")]
+    subprocess.run(words, check=True, env=ENVIRONMENT)
+    assert other.exists()
 
 
 def test_magic() -> None:
