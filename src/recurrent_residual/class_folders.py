@@ -11,17 +11,21 @@ from pathlib import Path
 
 from recurrent_residual.errors import UserError
 
+SNAKEMAKE = ".snakemake_timestamp"  # its own, in a folder that a rule made
+
 
 def class_folders(videos: str | Path, classes: Sequence[str]) -> dict[str, str]:
     """Class -> its folder's name below `videos`, for those of `classes` that have one, in their order.
 
-    Files and hidden folders beside the class folders are ignored. Raises `UserError` when `videos` is missing, when a
-    folder is no class, and when a class has two folders.
+    What lies beside the class folders is ignored, but for a folder of clips that is no class: raises `UserError` for
+    that, for a class that has two folders, and when `videos` is missing.
     """
     known = {name.casefold(): name for name in classes}
     found: dict[str, str] = {}
     for folder in _folders(videos):
         name = known.get(folder.casefold())
+        if name is None and not _has_clips(Path(videos) / folder):
+            continue
         if name is None:
             raise UserError(f"{Path(videos) / folder}: no class of the lists; move the folder away")
         if name in found:
@@ -46,17 +50,29 @@ def default_classes(videos: str | Path, classes: Sequence[str], *, missing_video
 
 
 def clips_on_disk(folder: str | Path) -> Iterator[str]:
-    """The names of the .avi in `folder`. A link that leads nowhere is no clip; a folder named so is a damaged one."""
+    """The names of the .avi in `folder`. A link that leads nowhere is no clip, nor is a hidden file (macOS puts a "._"
+    beside each on some disks); a folder named so is a damaged one."""
     for entry in os.scandir(folder):
-        if entry.name.lower().endswith(".avi") and (entry.is_file() or entry.is_dir()):
+        if _is_named_as_clip(entry.name) and (entry.is_file() or entry.is_dir()):
             yield entry.name
 
 
 def stray_files(videos: str | Path, folders: Sequence[str]) -> int:
-    """How many files are no clips: beside the class folders, and those that are not .avi in the class `folders`."""
-    beside = sum(entry.is_file() for entry in os.scandir(videos))
+    """How many files and folders are no clips: beside the class `folders`, and files that are not .avi in them."""
+    beside = sum(entry.name not in (*folders, SNAKEMAKE) for entry in os.scandir(videos))
     within = (entry for folder in folders for entry in os.scandir(Path(videos) / folder))
-    return beside + sum(entry.is_file() and not entry.name.lower().endswith(".avi") for entry in within)
+    return beside + sum(entry.is_file() and not _is_named_as_clip(entry.name) for entry in within)
+
+
+def _is_named_as_clip(name: str) -> bool:
+    return name.lower().endswith(".avi") and not name.startswith(".")
+
+
+def _has_clips(folder: Path) -> bool:
+    try:
+        return next(clips_on_disk(folder), None) is not None
+    except PermissionError:  # a disk's lost+found
+        return False
 
 
 def _folders(videos: str | Path) -> list[str]:

@@ -28,12 +28,19 @@ def lines(path: Path, title: str) -> Iterator[tuple[str, str]]:
 
 
 def check_complete(data: Dataset, lists: str | Path, classes: Sequence[str], entries: Sequence[Entry]) -> None:
-    """Raise `UserError` for lists of the official `classes` that lack clips or have too many, naming the files.
+    """Raise `UserError` for official lists that lack a class, lack clips or have too many, naming the files.
 
-    Lists of other classes are somebody's own: nothing is known of their size.
+    Lists with a class that `data` has not are somebody's own: nothing is known of their size.
     """
-    if tuple(classes) != data.CLASSES:
+    known, own = ({name.casefold() for name in names} for names in (data.CLASSES, classes))
+    if not own <= known:
         return
+    if lacking := [name for name in data.CLASSES if name.casefold() not in own]:
+        few = ", ".join(lacking[:NAMED]) + (", ..." if len(lacking) > NAMED else "")
+        raise UserError(
+            f"{lists}: {len(lacking)} of {len(known)} classes of {data.TITLE} are missing ({few}); take the official "
+            "lists (dataset.classes chooses some of their classes)"
+        )
     off: list[str] = []
     for split, sizes in data.SPLIT_SIZES.items():
         for role, expected in zip((TRAIN, TEST), sizes, strict=True):

@@ -35,8 +35,15 @@ def test_spelling_of_folders(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_no_class(tmp_path: Path) -> None:
-    """A class folder that the lists lack is an error that names it: its clips would be lost silently."""
-    (tmp_path / "ApplyLipstik").mkdir(parents=True)
+    """A folder of clips that the lists lack is an error that names it: they would be lost silently. Without a clip,
+    as a disk's lost+found or a macOS ._clip.avi, it is a stray."""
+    (tmp_path / "ApplyLipstick").mkdir()
+    (tmp_path / "ApplyLipstick" / "clip.avi").touch()
+    (tmp_path / "ApplyLipstik").mkdir()
+    (tmp_path / "ApplyLipstik" / "._clip.avi").touch()
+    assert available_classes(tmp_path, CLASSES) == ["ApplyLipstick"]
+    assert stray_files(tmp_path, ["ApplyLipstick"]) == 1
+    (tmp_path / "ApplyLipstik" / "clip.avi").touch()
     with pytest.raises(UserError, match="/ApplyLipstik: no class of"):
         available_classes(tmp_path, CLASSES)
 
@@ -51,12 +58,13 @@ def test_clips_and_stray_files(tmp_path: Path) -> None:
     """A link to nothing is a missing clip, a folder named like a clip a damaged one; all other files are counted."""
     folder = tmp_path / "ApplyLipstick"
     (folder / "folder.avi").mkdir(parents=True)
-    for name in ("clip.avi", "CLIP2.AVI", "Thumbs.db", ".DS_Store", "clip.avi.txt"):
+    for name in ("clip.avi", "CLIP2.AVI", "Thumbs.db", ".DS_Store", "clip.avi.txt", "._clip.avi"):
         (folder / name).touch()
     (folder / "broken.avi").symlink_to("nowhere")
     (folder / "linked.avi").symlink_to("clip.avi")
     (tmp_path / "readme.txt").touch()
     (tmp_path / "clip.avi").touch()
+    (tmp_path / ".snakemake_timestamp").touch()  # in a folder that a rule made
     assert sorted(clips_on_disk(folder)) == ["CLIP2.AVI", "clip.avi", "folder.avi", "linked.avi"]
-    assert stray_files(tmp_path, ["ApplyLipstick"]) == 5
-    assert stray_files(tmp_path, []) == 2
+    assert stray_files(tmp_path, ["ApplyLipstick"]) == 6
+    assert stray_files(tmp_path, []) == 3

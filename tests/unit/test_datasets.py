@@ -18,9 +18,9 @@ INTERFACE = [name for name in vars(Dataset) if not name.startswith("_")]
 def test_names() -> None:
     """A data set is there because its module is; an unknown name is refused with those that there are."""
     assert {"hmdb51", "ucf101"} <= set(datasets.names())
-    with pytest.raises(UserError, match="no 'kinetics'; there are .*hmdb51.*, ucf101"):
+    with pytest.raises(UserError, match="no data set 'kinetics'; there are .*hmdb51.*, ucf101"):
         datasets.dataset("kinetics")
-    with pytest.raises(UserError, match="no '__init__'"):
+    with pytest.raises(UserError, match="no data set '__init__'"):
         datasets.source_file("__init__")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recurrent_residual.datasets import hmdb51
 from recurrent_residual.errors import UserError
+from recurrent_residual.lists import check_groups
 
 # Lines of the official lists, trailing blank and all; the roles of the second and third split are made.
 BRUSH = (
@@ -53,6 +54,17 @@ def test_official_format(lists: Path) -> None:
         (CHEW[2][0], "chew", 1, 3, 12, ("train", "test", "train")),
     ]
     assert entries[1].where == tuple(f"{lists}/brush_hair_test_split{split}.txt:2" for split in (1, 2, 3))
+
+
+def test_sources_that_differ_by_case_only(tmp_path: Path) -> None:
+    """They are two sources: the official lists of the first split have these on both sides."""
+    names = ("How_to_do_a_Cartwheel_cartwheel_f_nm_np1_le_med_1", "how_to_do_a_cartwheel_cartwheel_f_cm_np1_ri_med_0")
+    for split in (1, 2, 3):
+        lines = (f"{name}.avi {role} \n" for role, name in enumerate(names, start=1))
+        (tmp_path / f"cartwheel_test_split{split}.txt").write_text("".join(lines))
+    entries = hmdb51.read_lists(tmp_path, ["cartwheel"])
+    assert sorted(entry.group for entry in entries) == [1, 2]
+    check_groups(entries)
 
 
 def test_edited_lists(lists: Path) -> None:

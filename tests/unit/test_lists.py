@@ -86,10 +86,19 @@ def test_many_files_are_off(hmdb: Path) -> None:
 
 
 def test_own_classes_have_no_official_size(hmdb: Path) -> None:
-    """Lists of other classes are the user's own: how many clips they should have, nobody knows."""
+    """Lists with another class are the user's own: how many clips they should have, nobody knows."""
+    for split in (1, 2, 3):
+        (hmdb / f"wave_test_split{split}.txt").rename(hmdb / f"juggle_test_split{split}.txt")
+    check(HMDB, hmdb)
+
+
+def test_class_that_is_lost(hmdb: Path) -> None:
+    """Official lists without one of their classes are no smaller data set: they are refused, and it is named."""
     for split in (1, 2, 3):
         (hmdb / f"wave_test_split{split}.txt").unlink()
-    check(HMDB, hmdb)
+        (hmdb / f"._wave_test_split{split}.txt").touch()  # what macOS leaves is no list
+    with pytest.raises(UserError, match=r"lists: 1 of 51 classes of HMDB-51 are missing \(wave\); take the official"):
+        check(HMDB, hmdb)
 
 
 def test_source_on_both_sides(hmdb: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -192,11 +193,26 @@ def test_no_clip_at_all(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads any file")
 def test_unreadable_file(tmp_path: Path) -> None:
-    """A file without permission to read is a damaged clip: others of the class go on."""
+    """A file without permission to read is no damaged clip: leaving out damaged ones must not leave it out as well."""
     path = write_avi(tmp_path / "clip.avi", 5)
     path.chmod(0)
-    with pytest.raises(DamagedClip, match="Permission denied"):
+    with pytest.raises(UserError, match=r"clip\.avi: Permission denied") as error:
         decode_every(path, 10, number_of)
+    assert not isinstance(error.value, DamagedClip)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A disk or a server that fails says nothing of the clip: `drop` must not take it for damaged."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    path = write_avi(tmp_path / "clip.avi", 5)
+    monkeypatch.setattr(av, "open", fail)
+    with pytest.raises(UserError, match=os.strerror(number)) as error:
+        decode_every(path, 10, number_of)
+    assert not isinstance(error.value, DamagedClip)
 
 
 def test_absent_file(tmp_path: Path) -> None:

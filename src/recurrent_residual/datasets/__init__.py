@@ -101,5 +101,5 @@ def dataset(name: str) -> Dataset:
 def source_file(name: str) -> Path:
     """The file of the data set `name`, which jobs that use it depend on. Raises `UserError` when there is none."""
     if name not in names():
-        raise UserError(f"dataset: there is no {name!r}; there are {', '.join(names())}")
+        raise UserError(f"there is no data set {name!r}; there are {', '.join(names())}")
     return Path(__file__).with_name(f"{name}.py")
