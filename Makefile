@@ -33,8 +33,9 @@ quick: $(VENV)/.installed
 	@test -n "$(VIDEOS)" -a -n "$(LISTS)" || { echo "error: say where UCF-101 is: make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist" >&2; exit 2; }
 	@$(BIN)/python scripts/run_workflow.py --configfile config/quick.yaml --cores $(CORES) --videos "$(VIDEOS)" --lists "$(LISTS)"
 
-doctor: $(VENV)/.installed
-	@$(BIN)/python scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG))
+# Without an environment, with what there is: it may be the network or the disk that is lacking.
+doctor:
+	@$$(test -e $(VENV)/.installed && echo $(BIN)/python || echo $(PYTHON)) scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG))
 
 test: lint
 	$(BIN)/python -m pytest

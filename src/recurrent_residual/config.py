@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from recurrent_residual.code_inputs import SOURCE, model_literal
+from recurrent_residual.datasets import dataset
 from recurrent_residual.errors import UserError
 
 SCHEMAS = SOURCE.parent / "config" / "schema"
@@ -118,6 +120,12 @@ def resolve_config(config: Mapping[str, Any]) -> dict[str, Any]:
         UserError: a key is unknown or its value impossible.
     """
     resolved = validate(dict(config), "config", source="configuration")
+    data = resolved["dataset"]
+    try:
+        data["title"] = data["title"] or dataset(data["kind"]).TITLE
+    except UserError as error:
+        raise UserError(f"configuration: dataset.kind: {error}") from None
+    data |= {key: os.path.expanduser(data[key]) for key in ("videos", "lists")}
     training, frames, features = resolved["training"], resolved["frames"], resolved["features"]
     if (training["update_fraction"] is None) == (training["batch"] is None):
         raise UserError("configuration: set one of training.update_fraction and training.batch, and the other to null")

@@ -64,6 +64,16 @@ def weights_source(
     return WeightsSource("download", name, f"{FOLDER}/{entry['url'].rsplit('/', 1)[-1]}", entry["sha256"])
 
 
+def check_download(source: WeightsSource) -> None:
+    """Refuse torchvision's weights that are there already, put there by hand perhaps, and are wrong ones.
+
+    Raises:
+        UserError: the file has another digest.
+    """
+    if source.kind == "download" and source.path and source.sha256 and Path(source.path).exists():
+        check_sha256(source.path, source.sha256)
+
+
 def sha256_of(path: str | Path) -> str:
     """The sha256 of a file, 64 digits. Raises `UserError` where it cannot be read."""
     try:

@@ -104,8 +104,10 @@ def test_folder_that_is_not_there(checkout: Checkout, data: Path, moved: str, wo
 
 
 def test_folder_that_is_no_class(checkout: Checkout, data: Path) -> None:
-    """A folder among the class folders that is no class of the list is named: its clips would be lost in silence."""
+    """A folder of clips that is no class of the lists is named: they would be lost in silence. Others are strays."""
+    (data / "videos/lost+found").mkdir()
     (data / "videos/BallFlies").mkdir()
+    shutil.copy(data / "videos" / CLIP, data / "videos/BallFlies/v_BallFlies_g01_c01.avi")
     refused(checkout.snakemake("--cores", "2", *LOCAL), "data/videos/BallFlies", "no class of the lists")
     assert not (checkout.root / "results").exists()
 

@@ -109,6 +109,10 @@ def test_from_nothing_to_the_manifest(example: Example) -> None:
     assert summary["damaged"] == [] and summary["splits"]["1"] == {"train": 16, "test": 14, "unused": 0}
     assert not example.checkout.plan(*configs, "--", "fetch").jobs, "what is there is not fetched again"
 
+    rules = example.checkout.root / "workflow/rules/data.smk"
+    rules.write_text(rules.read_text().replace("scripts/unpack.py ", "scripts/unpack.py  "))
+    assert not example.checkout.plan(*configs, "--", "fetch").jobs, "nor because a rule was edited"
+
 
 def test_killed_and_started_again(example: Example) -> None:
     """kill -9 of snakemake and of the downloader in the middle: the next start goes on from what has come."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
-from checkouts import TINY, Checkout, Plan, counted, with_changes
+from checkouts import TINY, Checkout, Plan, counted, refused, with_changes
 
 DEMO = "config/demo.yaml"
 REPORT = counted("collect_tables", "render_html", "render_latex")
@@ -44,6 +45,28 @@ def test_paper(checkout: Checkout) -> None:
     assert plan.jobs["train_baseline"] == 12 and plan.jobs["train_network"] == 10 * 5
     assert plan.trained == plan.tested == set(checkout.experiments())
     assert checkout.files() == before, "a dry run writes nothing into the clone"
+
+
+def test_resources_on_another_disk(checkout: Checkout, tmp_path: Path) -> None:
+    """resources/, or a folder in it, may be a link to where there is room."""
+    (tmp_path / "large").mkdir()
+    (checkout.root / "resources").symlink_to(tmp_path / "large")
+    assert checkout.plan().jobs["download_videos"] == 1
+    (tmp_path / "larger").mkdir()
+    (tmp_path / "large/ucf101").symlink_to(tmp_path / "larger")
+    assert checkout.plan().jobs["download_videos"] == 1
+
+
+def test_weights_that_are_there(checkout: Checkout) -> None:
+    """A file of the user's may lie among the downloads; one that is put in a download's place must be right."""
+    folder = checkout.root / "resources/weights"
+    folder.mkdir(parents=True)
+    (folder / "mine.pth").write_bytes(b"mine")
+    mine = {"weights": "resources/weights/mine.pth", "weights_sha256": hashlib.sha256(b"mine").hexdigest()}
+    jobs = checkout.plan("--configfile", checkout.configure("mine", {"backbone": mine})).jobs
+    assert "download_weights" not in jobs and "download_videos" in jobs
+    (folder / "resnet50-0676ba61.pth").write_bytes(b"cut short")
+    refused(checkout.snakemake("-n"), "resources/weights/resnet50-0676ba61.pth", "sha256", "replace it")
 
 
 def test_demo(checkout: Checkout) -> None:

@@ -9,14 +9,13 @@ from snakemake.exceptions import WorkflowError
 REPOSITORY = Path(workflow.basedir).resolve().parent
 sys.path.insert(0, str(REPOSITORY / "src"))
 
-from recurrent_residual import class_folders
 from recurrent_residual.code_inputs import code_of, model_file
 from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
+from recurrent_residual.data_plan import all_classes, check_not_overwritten, chosen_classes
 from recurrent_residual.datasets import dataset, source_file
-from recurrent_residual.demo import CLASSES as DEMO_CLASSES
 from recurrent_residual.errors import UserError
 from recurrent_residual.rows import row_owners
-from recurrent_residual.weights_source import weights_source
+from recurrent_residual.weights_source import check_download, weights_source
 
 # `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
 # also when its environment is not activated.
@@ -28,48 +27,19 @@ if Path.cwd().resolve() != REPOSITORY:
     raise WorkflowError(f"run snakemake in {REPOSITORY} (cd there): configuration and results lie below it")
 
 
-def check_not_overwritten(dataset):
-    """Refuse a folder outside resources/ that is to be made here: Snakemake deletes what it is about to make anew."""
-    for key in ("videos", "lists"):
-        if dataset["source"] != "local" and not Path(dataset[key]).resolve().is_relative_to(REPOSITORY / "resources"):
-            raise UserError(
-                f"dataset.{key}: {dataset[key]} would be overwritten with source: {dataset['source']}; for a folder of "
-                "yours set dataset.source: local"
-            )
-
-
-def all_classes(settings, module):
-    """Names of all classes, known before any job runs: of the user's lists, or of the data set itself."""
-    if settings["source"] == "local":
-        return module.read_classes(settings["lists"])
-    return list(DEMO_CLASSES if settings["source"] == "demo" else module.CLASSES)
-
-
-def chosen_classes(settings, module, everything):
-    """The classes that are used: chosen, or on disk, or all."""
-    local = settings["source"] == "local"
-    there = class_folders.available_classes(settings["videos"], everything) if local else everything
-    for name in settings["classes"]:
-        if name not in there:
-            where = f"has no videos in {settings['videos']}" if local else f"is no class of {settings['title']}"
-            raise UserError(f"dataset.classes: {name!r} {where}; there are {', '.join(there)}")
-    if settings["classes"]:
-        return settings["classes"]
-    return there if settings["missing_videos"] == "drop" else everything
-
-
 try:
     SETTINGS = resolve_config(config)
     ENTRIES = read_experiments(SETTINGS["experiments_file"])
     EXPERIMENTS = resolve_experiments(SETTINGS, ENTRIES)
     row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"), source=SETTINGS["experiments_file"])
     DATASET = SETTINGS["dataset"]
-    check_not_overwritten(DATASET)
+    check_not_overwritten(DATASET, REPOSITORY)
     DATASET_MODULE = dataset(DATASET["kind"])
     ALL_CLASSES = all_classes(DATASET, DATASET_MODULE)
-    CLASSES = chosen_classes(DATASET, DATASET_MODULE, ALL_CLASSES)
+    CLASSES = chosen_classes(DATASET, ALL_CLASSES)
     PRETRAINED = read_yaml(REPOSITORY / "config/weights.yaml")
     WEIGHTS_SOURCE = weights_source(**SETTINGS["backbone"], known=PRETRAINED)
+    check_download(WEIGHTS_SOURCE)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -87,6 +57,11 @@ wildcard_constraints:
     split=r"[123]",
     seed=r"\d+",
     class_name=r"\w+",
+
+
+def is_filled(folder):
+    """Whether the folder is there and holds something."""
+    return Path(folder).is_dir() and any(Path(folder).iterdir())
 
 
 def one_of(names):
@@ -178,14 +153,22 @@ def weights_sha256_option():
     return f"--weights-sha256 {WEIGHTS_SOURCE.sha256}" if WEIGHTS_SOURCE.sha256 else ""
 
 
-def weights_name(wildcards):
-    """Architecture and torchvision's name of the weights in `resources/weights/<wildcards.file>.pth`."""
-    return next(
-        f"{architecture} {name}"
+def downloadable_weights():
+    """File's name without its ending -> architecture and name of the weights of torchvision that are not here yet.
+
+    What is here was verified above. Without the rule's output it is not fetched again because the rule was edited.
+    """
+    return {
+        path.stem: f"{architecture} {name}"
         for architecture, entries in PRETRAINED.items()
         for name, entry in entries.items()
-        if Path(entry["url"]).stem == wildcards.file
-    )
+        if not (path := Path("resources/weights") / Path(entry["url"]).name).exists()
+    }
+
+
+def weights_name(wildcards):
+    """Architecture and torchvision's name of the weights in `resources/weights/<wildcards.file>.pth`."""
+    return downloadable_weights()[wildcards.file]
 
 
 def mirror_options(wildcards, output):

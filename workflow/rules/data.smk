@@ -5,15 +5,14 @@ LISTS = DATASET["lists"]
 LIST_FILES = [f"{LISTS}/{name}" for name in DATASET_MODULE.list_files(ALL_CLASSES)]
 
 
-# On a cluster these run where snakemake was started: compute nodes need no network.
-localrules:
-    download_videos,
-    download_lists,
+# These rules are there only while their data are not: what came with the right checksum is not fetched again because a
+# rule or its environment was edited. Archives under way lie in resources/<kind> as <file>.part, beside what the user
+# put there. Downloads run where snakemake was started: on a cluster, compute nodes need no network.
 
+if DATASET["source"] == "download" and not is_filled(VIDEOS):
 
-if DATASET["source"] == "download":
-    # Without `code`: what has the right checksum is right, whichever code fetched it, and is not fetched again.
-    # What is under way lies in resources/<kind> as <file>.part, and so may a file that the user put there.
+    localrules:
+        download_videos,
 
     rule download_videos:
         """The archive of all videos; it goes when it is unpacked."""
@@ -49,6 +48,12 @@ if DATASET["source"] == "download":
         shell:
             "python scripts/unpack.py --archive {input.archive} --dataset {params.dataset} --part videos"
             " --output {output:q} 2>&1 | tee {log}"
+
+
+if DATASET["source"] == "download" and not all(Path(file).exists() for file in LIST_FILES):
+
+    localrules:
+        download_lists,
 
     rule download_lists:
         output:

@@ -8,11 +8,12 @@ localrules:
 
 
 rule download_weights:
-    # Without `code`: what has the right checksum is right, whichever code fetched it, and is not fetched again.
     output:
         "resources/weights/{file}.pth",
     log:
         "logs/download_weights/{file}.log",
+    wildcard_constraints:
+        file=one_of(downloadable_weights()),
     conda:
         "../../envs/data.yaml"
     params:

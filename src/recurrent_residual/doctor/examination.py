@@ -88,7 +88,7 @@ def _of_data(plan: Plan, *, offline: bool) -> tuple[list[Row], str]:
     rows += checked("disk", disk)
     rows += checked("unpackers", lambda: machine.unpackers(plan, unpacked=now.lists and now.videos))
     rows += checked("lists", lambda: data.lists(plan, now))
-    rows += checked("archive", lambda: data.archives(plan))
+    rows += checked("archive", lambda: data.archives(plan, now))
     rows += checked("videos", lambda: data.videos(plan, now))
     rows += checked("frames", lambda: data.frames(plan, now))
     rows += checked("weights", lambda: data.weights(plan))

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from recurrent_residual.doctor.plan import Plan
 from recurrent_residual.doctor.rows import ENVIRONMENT, Row, Status
+from recurrent_residual.unrar import RAR_TOOLS
 
 GB = 1e9
 PYTHON = (3, 11)
 SHOWN = ("torch", "torchvision", "snakemake", "av")
 DEMO_MEMORY = 1.4 * GB  # README.md, measured
-RAR_TOOLS = ("unrar", "unar", "bsdtar", "7z", "7zz")
 CONDA = (24, 7, 1)  # what Snakemake 9 wants
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from recurrent_residual.data_plan import all_classes, check_not_overwritten
 from recurrent_residual.datasets import Dataset, dataset
-from recurrent_residual.demo import CLASSES as DEMO_CLASSES
 from recurrent_residual.errors import UserError
 from recurrent_residual.weights_source import WeightsSource, weights_source
 
@@ -37,12 +37,12 @@ class Plan:
     @property
     def videos(self) -> Path:
         """The folder of videos."""
-        return Path(self.settings["dataset"]["videos"]).expanduser()
+        return Path(self.settings["dataset"]["videos"])
 
     @property
     def lists(self) -> Path:
         """The folder of lists."""
-        return Path(self.settings["dataset"]["lists"]).expanduser()
+        return Path(self.settings["dataset"]["lists"])
 
     @property
     def resources(self) -> Path:
@@ -79,10 +79,9 @@ class Plan:
     @property
     def all_classes(self) -> Sequence[str]:
         """All classes: of the user's lists where they can be read, else of the data set."""
-        if self.source == "local":
-            with suppress(UserError):
-                return self.dataset.read_classes(self.lists)
-        return DEMO_CLASSES if self.source == "demo" else self.dataset.CLASSES
+        with suppress(UserError):  # lists that are not there have a row of their own
+            return all_classes(self.settings["dataset"], self.dataset)
+        return self.dataset.CLASSES
 
     @property
     def clips(self) -> int:
@@ -100,6 +99,7 @@ def make_plan(configfiles: Sequence[Path]) -> Plan:
         UserError: the configuration is wrong.
     """
     from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
+    from recurrent_residual.rows import row_owners
 
     merged: dict[str, Any] = {}
     for file in (BASE, *configfiles):
@@ -108,7 +108,10 @@ def make_plan(configfiles: Sequence[Path]) -> Plan:
             raise UserError(f"{file}: no configuration; it should have keys such as dataset:")
         _lay_over(merged, content)
     settings = resolve_config(merged)
-    experiments = resolve_experiments(settings, read_experiments(settings["experiments_file"]))
+    entries = read_experiments(settings["experiments_file"])
+    experiments = resolve_experiments(settings, entries)
+    row_owners(entries, read_yaml("config/paper.yaml"), source=settings["experiments_file"])
+    check_not_overwritten(settings["dataset"], ".")
     folder = Path("results") / settings["dataset"]["name"] / "runs"
     networks = [
         folder / name / f"split{split}" / f"seed{seed}" / "weights.safetensors"
