@@ -35,7 +35,7 @@ quick: $(VENV)/.installed
 
 # Without an environment, with what there is: it may be the network or the disk that is lacking.
 doctor:
-	@$$(test -e $(VENV)/.installed && echo $(BIN)/python || echo $(PYTHON)) scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG))
+	@$$(test -e $(VENV)/.installed && echo $(BIN)/python || echo $(PYTHON)) scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG)) || test $$? = 1
 
 test: lint
 	$(BIN)/python -m pytest

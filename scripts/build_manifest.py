@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from recurrent_residual import cli, files
 from recurrent_residual.clips import SPLITS, read_clips
@@ -40,6 +41,12 @@ def main(options: argparse.Namespace) -> None:
         raise
     write_manifest(options.output, manifest)
     files.write_text(options.summary, json.dumps(summary, indent=1) + "\n")
+    for clip in summary["short"]:
+        print(
+            f"warning: {clip['video']}: {clip['frames']} frames decode of {clip['announced']} that its header "
+            "announces; it is used, and may be damaged",
+            file=sys.stderr,
+        )
     print(f"{summary['clips']} clips, {summary['frames']} frames; {len(summary['damaged'])} damaged clips left out")
 
 

@@ -29,7 +29,7 @@ WEIGHTS = SOURCE.parent / "config" / "weights.yaml"
 def arguments() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     what = parser.add_argument_group("what to get, one of").add_mutually_exclusive_group(required=True)
-    what.add_argument("--dataset", help="a data set, ucf101 or hmdb51; --part says what of it")
+    what.add_argument("--dataset", help="a data set, as ucf101 or hmdb51; --part says what of it")
     what.add_argument("--weights", nargs=2, metavar=("ARCHITECTURE", "NAME"), help="an entry of config/weights.yaml")
     what.add_argument("--url", action="append", help="an address; may be repeated, in order of preference")
     parser.add_argument("--part", choices=("videos", "lists"), default="videos", help="with --dataset")

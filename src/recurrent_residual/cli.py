@@ -12,10 +12,12 @@ from recurrent_residual.errors import UserError
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser whose --help shows the script's docstring as it is written, and every default."""
+    """A parser whose --help shows the script's docstring as it is written, and every default that says something."""
 
     class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        pass
+        def _get_help_string(self, action: argparse.Action) -> str | None:
+            silent = action.default is None or action.default is False or action.default == []
+            return action.help if silent else super()._get_help_string(action)
 
     return argparse.ArgumentParser(description=description, formatter_class=Formatter)
 

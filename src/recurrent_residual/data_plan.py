@@ -21,7 +21,11 @@ def check_not_overwritten(settings: Mapping[str, Any], repository: str | Path) -
     """Refuse a folder outside resources/ that is to be made here: Snakemake deletes what it is about to make anew.
 
     `settings` is the configuration's section `dataset`. Links are not followed: resources/ may lie on another disk.
+    A file where the archives' folder belongs, copied there in its place, is refused as well.
     """
+    folder = Path("resources") / settings["kind"]
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file, and a folder belongs there; move it away, make the folder, move it in")
     resources = os.path.join(os.path.abspath(repository), "resources", "")
     for key in ("videos", "lists"):
         if settings["source"] != "local" and not os.path.abspath(settings[key]).startswith(resources):

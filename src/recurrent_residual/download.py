@@ -91,7 +91,10 @@ def _get(
         return target
     reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
     wanted = " or ".join(dict.fromkeys(_description(mirror) for mirror in mirrors))
-    raise UserError(f"{reasons}. Check the network, or put {wanted} into {folder} by hand; then start again")
+    raise UserError(
+        f"{reasons}. Check the network (`make doctor` does), or put {wanted} by hand into the folder {folder}/, "
+        "which you may have to make; then start again"
+    )
 
 
 def _there_already(mirrors: Sequence[Mirror], folder: Path, output: Path | None) -> Path | None:

@@ -41,7 +41,7 @@ def extract_frames(
                 try:
                     decoded = decode_every(Path(videos) / clip.path, every, jpeg)
                 except DamagedClip as error:
-                    nothing = (0, 0, 0, 0.0, "")
+                    nothing = (0, 0, 0, 0.0, "", 0)
                     rows.append(dict(zip(INDEX_COLUMNS, (clip.video, *nothing, error.problem), strict=True)))
                     continue
                 digest = hashlib.sha256()
@@ -52,7 +52,7 @@ def extract_frames(
                     digest.update(content)
                     written += 1
                 size = (decoded.frames, decoded.width, decoded.height, round(decoded.fps, 3))
-                values = (clip.video, *size, digest.hexdigest()[:16], "")
+                values = (clip.video, *size, digest.hexdigest()[:16], decoded.announced, "")
                 rows.append(dict(zip(INDEX_COLUMNS, values, strict=True)))
         tsv.write(index, INDEX_COLUMNS, rows)
     return sum(int(str(row["frames"])) for row in rows), written, sum(bool(row["problem"]) for row in rows)

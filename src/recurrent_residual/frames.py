@@ -14,7 +14,9 @@ from recurrent_residual.errors import UserError
 
 # sha256: first 16 digits of the digest of the clip's JPEGs, one after the other, so that the table tells of any change.
 MEASURES = ("frames", "width", "height", "fps", "sha256")
-INDEX_COLUMNS = ("video", *MEASURES, "problem")  # what is wrong with a damaged clip, which has no frames; else empty
+# announced: frames by the clip's header, 0 where it does not say; problem: what is wrong with a damaged clip, which has
+# no frames, else empty.
+INDEX_COLUMNS = ("video", *MEASURES, "announced", "problem")
 BLOCK = 512  # bytes: a tar is a row of such blocks, a header and then the content of each member
 
 

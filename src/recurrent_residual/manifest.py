@@ -10,6 +10,8 @@ from typing import Any
 from recurrent_residual import clips, frames, tsv
 from recurrent_residual.errors import UserError
 
+MISSING_FRAMES, MISSING_SHARE = 10, 0.1  # what a sound clip's header may announce too much
+
 COLUMNS = (*clips.COLUMNS, *frames.MEASURES)
 
 
@@ -68,6 +70,7 @@ def build_manifest(
         stale = [Path(path) for path, table in tables.items() if any(row["video"] in names for row in table)]
         raise DamagedClips(_damage(damaged, {name: found[name]["problem"] for name in names}), stale)
     kept = [clip for clip in listed if not found[clip.video]["problem"]]
+    short = [clip for clip in kept if _is_short(found[clip.video])]
     if damaged:
         clips.check_splits(kept, list(dict.fromkeys(clip.class_name for clip in listed)), splits)
     manifest = [_clip({**{k: str(v) for k, v in clip.row().items()}, **found[clip.video]}) for clip in kept]
@@ -77,9 +80,27 @@ def build_manifest(
         "damaged": [
             {"video": clip.video, "class": clip.class_name, "problem": found[clip.video]["problem"]} for clip in damaged
         ],
+        "short": [
+            {
+                "video": clip.video,
+                "class": clip.class_name,
+                "frames": int(found[clip.video]["frames"]),
+                "announced": int(found[clip.video]["announced"]),
+            }
+            for clip in short
+        ],
         "splits": clips.split_sizes(manifest),
     }
     return manifest, summary
+
+
+def _is_short(row: dict[str, str]) -> bool:
+    """Whether a clip holds many frames less than its header announces: a decoder passes over damage in its middle.
+
+    It is used and named, not refused: headers of sound clips lie, too, by up to 7 frames in 150 clips of UCF-101.
+    """
+    missing = int(row["announced"]) - int(row["frames"])
+    return missing > max(MISSING_FRAMES, MISSING_SHARE * int(row["announced"]))
 
 
 def _damage(damaged: Sequence[clips.ListedClip], problems: dict[str, str]) -> str:

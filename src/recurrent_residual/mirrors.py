@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from recurrent_residual.errors import UserError
 
 SHA256_DIGITS = 64
 
@@ -19,6 +22,13 @@ class Mirror:
     bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
+
+    def __post_init__(self) -> None:
+        for key, digits, least, most in (("sha256", self.sha256, 8, SHA256_DIGITS), ("md5", self.md5, 32, 32)):
+            if digits is not None and not re.fullmatch(rf"[0-9a-fA-F]{{{least},{most}}}", digits):
+                raise UserError(
+                    f"{self.url}: {key} {digits!r} is none: it has {most} hexadecimal digits; None if not known"
+                )
 
     @property
     def name(self) -> str:

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import torch
 
+CODE = (":/src", ":/scripts", ":/workflow")
+
 
 def commit() -> str:
-    """The repository's commit, with "+changes" where files differ from it or are new; "unknown" without git."""
+    """The repository's commit, with "+changes" where code differs from it or is new; "unknown" without git.
+
+    Configuration stands with each run, word for word, and a file of one's own changes nothing else.
+    """
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -23,7 +28,7 @@ def commit() -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *CODE) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

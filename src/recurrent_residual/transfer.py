@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -160,6 +161,8 @@ class _Connection:
             except (ValueError, requests.TooManyRedirects) as error:  # ValueError: an address that is none
                 raise MirrorError(_one_line(error)) from None
             except NETWORK_ERRORS as error:
+                if any(getattr(cause, "errno", None) == socket.EAI_NONAME for cause in _causes(error)):
+                    raise MirrorError("there is no such host, or no network") from None
                 bad = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
                 if bad is None or not self._verify:
                     raise _BrokenOffError(_reason(error)) from None

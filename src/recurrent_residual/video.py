@@ -42,13 +42,15 @@ class DamagedClip(UserError):
 
 @dataclass(frozen=True)
 class Decoded(Generic[Kept]):
-    """What `decode_every` found: `kept[i]` was made of frame `i * every`; `frames` counts all that decode."""
+    """What `decode_every` found: `kept[i]` was made of frame `i * every`; `frames` counts all that decode, `announced`
+    is what the header says (0: nothing)."""
 
     kept: list[Kept]
     frames: int
     width: int
     height: int
     fps: float
+    announced: int
 
 
 def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept]) -> Decoded[Kept]:
@@ -67,6 +69,8 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
         with av.open(str(path), metadata_errors="replace") as container:  # titles are in any encoding
             if not container.streams.video:
                 raise DamagedClip(path, "has no video stream")
+            if container.format.name.endswith("_pipe") or container.format.name == "image2":
+                raise DamagedClip(path, "is a picture, no video")
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise DamagedClip(path, "has a video stream of an unknown codec")
@@ -79,6 +83,7 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
                     kept.append(keep(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()))
                 count += 1
             fps = float(stream.average_rate or stream.guessed_rate or 0)
+            announced = stream.frames
             width, height = stream.codec_context.width, stream.codec_context.height
     except (av.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
@@ -87,7 +92,7 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
         raise DamagedClip(path, f"does not decode after {count} frames ({reason})") from error
     if not count:
         raise DamagedClip(path, "holds no frame that decodes")
-    return Decoded(kept, count, width, height, fps)
+    return Decoded(kept, count, width, height, fps, announced)
 
 
 def _frames(

@@ -60,6 +60,7 @@ MANIFEST: dict[str, Any] = {
     "clips": 149,
     "frames": 27_123,
     "damaged": [{"video": "v_Archery_g02_c01", "class": "Archery", "problem": "cut short, 7 of 80 bytes"}],
+    "short": [{"video": "v_Archery_g07_c02", "class": "Archery", "frames": 51, "announced": 80}],
     "splits": {str(split): {"train": 99, "test": 50, "unused": 0} for split in (1, 2, 3)},
 }
 

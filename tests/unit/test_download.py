@@ -402,7 +402,8 @@ def test_all_mirrors_fail(tmp_path: Path) -> None:
         f"{server.url}/file.zip: HTTP 404 Not Found",
         "http://127.0.0.1:9/file.rar: Connection refused, 4 times",
         "no address: Failed to parse",
-        f"put file.zip ({len(CONTENT)} bytes, sha256 {SHA256}) or file.rar (md5 {MD5}) or no address into {tmp_path}",
+        f"put file.zip ({len(CONTENT)} bytes, sha256 {SHA256}) or file.rar (md5 {MD5}) or no address by hand into "
+        f"the folder {tmp_path}/",
     ):
         assert part in message
     assert contents(tmp_path) == {}
@@ -410,11 +411,23 @@ def test_all_mirrors_fail(tmp_path: Path) -> None:
 
 def test_own_mirrors_come_first(tmp_path: Path) -> None:
     """--mirror BASE: each known file below it, with the same size and checksum, before the known addresses."""
-    known = (Mirror("http://a/x/1.zip", 1, "1" * 64), Mirror("http://b/2.rar", 2, md5="2"), Mirror("http://c/2.rar", 2))
+    known = (
+        Mirror("http://a/x/1.zip", 1, "1" * 64),
+        Mirror("http://b/2.rar", 2, md5="2" * 32),
+        Mirror("http://c/2.rar", 2),
+    )
     mirrors = with_mirrors(["http://own/data/"], known)
     assert [one.url for one in mirrors[:2]] == ["http://own/data/1.zip", "http://own/data/2.rar"]
-    assert (mirrors[0].bytes, mirrors[0].sha256, mirrors[1].md5) == (1, "1" * 64, "2")
+    assert (mirrors[0].bytes, mirrors[0].sha256, mirrors[1].md5) == (1, "1" * 64, "2" * 32)
     assert mirrors[-3:] == known
+
+
+def test_host_that_is_not_there(tmp_path: Path) -> None:
+    """A name that nobody knows is not asked for again and again; a checksum that can be none is refused at once."""
+    message = failure([Mirror("http://nobody.invalid/x.zip")], tmp_path, patience=Patience(retries=5, pause=60))
+    assert "http://nobody.invalid/x.zip: there is no such host, or no network" in message
+    with pytest.raises(UserError, match="x.zip: sha256 '...' is none: it has 64 hexadecimal digits"):
+        Mirror("http://nobody.invalid/x.zip", sha256="...")
 
 
 def test_redirect(tmp_path: Path) -> None:

@@ -186,8 +186,8 @@ def test_damaged_clips_stop_nothing(folder: Path) -> None:
     after = tsv.read(folder / "Archery.tsv", INDEX_COLUMNS)
     assert [row["problem"] for row in before] == ["", "", ""] and after[1] == before[1]
     assert [list(after[at].values()) for at in (0, 2)] == [
-        [listed(1).video, "0", "0", "0", "0.0", "", "is empty"],
-        [listed(3).video, "0", "0", "0", "0.0", "", "Is a directory"],
+        [listed(1).video, "0", "0", "0", "0.0", "", "0", "is empty"],
+        [listed(3).video, "0", "0", "0", "0.0", "", "0", "Is a directory"],
     ]
     with tarfile.open(folder / "Archery.tar") as archive:
         assert {name.partition("/")[0] for name in archive.getnames()} == {listed(2).video}

@@ -25,11 +25,21 @@ def indexes(tmp_path: Path) -> list[Path]:
     for name, frames in (("Archery", 100), ("Diving", 50)):
         rows = [
             {"video": f"v_{name}_g{group:02d}_c01", "frames": frames + group, "width": 320, "height": 240, "fps": 29.97}
-            | {"sha256": f"{group:016x}", "problem": ""}
+            | {"sha256": f"{group:016x}", "announced": frames + group + 7, "problem": ""}
             for group in (2, 1)
         ]
         tsv.write(tmp_path / f"{name}.tsv", INDEX_COLUMNS, rows)
     return sorted(tmp_path.glob("*.tsv"))
+
+
+def test_clips_that_are_shorter_than_announced(indexes: list[Path]) -> None:
+    """Damage in a clip's middle that the decoder passes over shows in the number of frames: named, and used."""
+    rows = tsv.read(indexes[0], INDEX_COLUMNS)
+    rows[1]["announced"] = "160"
+    tsv.write(indexes[0], INDEX_COLUMNS, rows)
+    manifest, summary = build_manifest(LISTED, indexes)
+    assert len(manifest) == 4
+    assert summary["short"] == [{"video": "v_Archery_g01_c01", "class": "Archery", "frames": 101, "announced": 160}]
 
 
 def test_join_and_round_trip(indexes: list[Path], tmp_path: Path) -> None:
@@ -45,6 +55,7 @@ def test_join_and_round_trip(indexes: list[Path], tmp_path: Path) -> None:
         "clips": 4,
         "frames": 306,
         "damaged": [],
+        "short": [],
         "splits": {
             "1": {"train": 4, "test": 0, "unused": 0},
             "2": {"train": 0, "test": 4, "unused": 0},

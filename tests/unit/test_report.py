@@ -200,6 +200,8 @@ def test_damaged_clips_are_said_and_named(page: Page, tables: dict[str, Any]) ->
     """Clips that were left out because they do not decode stand at the top, each with the reason."""
     text = " ".join(page.text.split())
     assert "1 damaged clip was left out." in text and "v_Archery_g02_c01: cut short, 7 of 80 bytes" in text
+    assert "1 clips hold many frames less than their headers announce" in text
+    assert "v_Archery_g07_c02 (51 of 80)." in text
     tex = latex.render(tables, TEMPLATES)
     assert "1 damaged clip(s) left out" in tex and "cut short, 7 of 80 bytes" in tex
 

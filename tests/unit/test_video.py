@@ -215,6 +215,18 @@ def test_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number
     assert not isinstance(error.value, DamagedClip)
 
 
+def test_picture_named_as_clip(tmp_path: Path) -> None:
+    """ffmpeg takes a picture for a video of one frame; it is none."""
+    path = tmp_path / "clip.avi"
+    with av.open(path, "w", format="image2") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "rgb24"
+        container.mux(stream.encode(av.VideoFrame(32, 24, "rgb24")))
+        container.mux(stream.encode())
+    with pytest.raises(DamagedClip, match="is a picture, no video"):
+        decode_every(path, 10, np.copy)
+
+
 def test_absent_file(tmp_path: Path) -> None:
     """A file that is not there is no damaged clip: leaving out damaged ones must not leave it out as well."""
     with pytest.raises(UserError, match=r"absent\.avi: No such file") as error:

@@ -27,7 +27,7 @@ def test_plan_of_the_whole_data_set(checkout: Checkout) -> None:
 
 @pytest.fixture
 def layout(small_videos: Path, tmp_path: Path) -> Path:
-    """`videos` and `lists` in HMDB-51's layout: two classes (one is none of its own), fifteen sources each, one of them unused in split 1."""
+    """`videos` and `lists` in HMDB-51's layout: two classes (one of our own), 15 sources, one unused in split 1."""
     for made, class_name in CLASSES.items():
         (tmp_path / "videos" / class_name).mkdir(parents=True)
         names = {}

@@ -52,6 +52,9 @@ def test_resources_on_another_disk(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     (checkout.root / "resources").symlink_to(tmp_path / "large")
     assert checkout.plan().jobs["download_videos"] == 1
+    (tmp_path / "large/ucf101").write_text("an archive, copied to where its folder belongs")
+    refused(checkout.snakemake("-n"), "resources/ucf101: is a file")
+    (tmp_path / "large/ucf101").unlink()
     (tmp_path / "larger").mkdir()
     (tmp_path / "large/ucf101").symlink_to(tmp_path / "larger")
     assert checkout.plan().jobs["download_videos"] == 1

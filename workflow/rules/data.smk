@@ -185,7 +185,7 @@ rule build_manifest:
     shell:
         "python scripts/build_manifest.py --clips {input.clips} --indexes {input.indexes}"
         " --damaged-videos {params.damaged_videos} --splits {params.splits}"
-        " --output {output.manifest} --summary {output.summary} 2> {log}"
+        " --output {output.manifest} --summary {output.summary} 2>&1 | tee {log}"
 
 
 # The frames themselves: large, and vouched for by the manifest, which has a digest of every clip's.

@@ -12,7 +12,7 @@ MINUS = "\u2212"
 
 def error(value: float | None) -> str:
     """An error rate as the paper prints it; a dash for None."""
-    return DASH if value is None else f"{value:.3f}"
+    return DASH if value is None else f"{round(value, 9):.3f}"  # or 1/16 is 0.062 and a mean that is 1/16 is 0.063
 
 
 def points(value: float | None) -> str:
