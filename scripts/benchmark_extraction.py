@@ -8,7 +8,7 @@ none. It is started once for each clip; "less its start" takes off what `ffmpeg 
 
 First table: one core, clips with and without B-frames apart; source frames decoded a second of CPU time (user and
 system, the method's own processes included, so that other work on the machine does not enter), the median of the
-repeats. The methods take turns, in each round another one first.
+repeats; the ratio is the median of the rounds' ratios. The methods take turns, in each round another one first.
 Second table: all clips, one process a core, on one core and on all (two at least): frames a second of wall time.
 """
 
@@ -97,7 +97,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("videos", type=Path, help="folder with .avi files in it or in its folders")
     parser.add_argument("--every", type=int, default=10, help="keep frames 0, N, 2N, ...")
     parser.add_argument("--clips", type=int, default=20, help="clips of each kind, spread over the folder")
-    parser.add_argument("--repeats", type=int, default=5, help="rounds; in each all methods take a turn")
+    parser.add_argument("--repeats", type=int, default=15, help="rounds; in each all methods take a turn")
     return parser
 
 
@@ -124,8 +124,8 @@ def frames_of(clips: Sequence[Path]) -> int:
     return sum(decode_every(clip, 10**9, lambda image: None).frames for clip in clips)
 
 
-def measure(clips: list[Path], every: int, repeats: int) -> dict[tuple[str, str], float]:
-    """Median source frames a second of CPU time of each (kind of output, method)."""
+def measure(clips: list[Path], every: int, repeats: int) -> dict[tuple[str, str], list[float]]:
+    """Source frames a second of CPU time in each round, of each (kind of output, method)."""
     frames = frames_of(clips)
     rates: dict[tuple[str, str], list[float]] = {}
     for turn in range(repeats):
@@ -147,7 +147,7 @@ def measure(clips: list[Path], every: int, repeats: int) -> dict[tuple[str, str]
     order = {
         key: i for i, key in enumerate((o, n) for o in METHODS for n in (*METHODS[o], f"{FFMPEG}, less its start"))
     }
-    return {key: statistics.median(rates[key]) for key in sorted(rates, key=order.__getitem__)}
+    return {key: rates[key] for key in sorted(rates, key=order.__getitem__)}
 
 
 def work(core: int, output: str, name: str, clips: Sequence[Path], every: int, start: object, end: object) -> None:
@@ -194,8 +194,9 @@ def cpu_table(kinds: dict[str, list[Path]], every: int, repeats: int, *, clips: 
     for kind, found in kinds.items():
         chosen = spread(found, clips)
         rates = measure(chosen, every, repeats) if chosen else {}
-        for (output, method), rate in rates.items():
-            ratio = rate / rates[output, "OpenCV"]
+        for (output, method), rounds in rates.items():
+            ratio = statistics.median(a / b for a, b in zip(rounds, rates[output, "OpenCV"], strict=True))
+            rate = statistics.median(rounds)
             print(f"| {len(chosen)} {kind} | {output} | {method} | {rate:,.0f} | {ratio:.2f} |")
 
 
