@@ -80,7 +80,7 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
                     other.discard = Discard.all  # sound is not even read
             for frame in _frames(container, stream, every):
                 if frame and count % every == 0:
-                    kept.append(keep(_pixels(reformatter.reformat(frame, format="rgb24", threads=1))))
+                    kept.append(keep(reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()))
                 count += 1
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             announced = stream.frames
@@ -93,13 +93,6 @@ def decode_every(path: str | Path, every: int, keep: Callable[[np.ndarray], Kept
     if not count:
         raise DamagedClip(path, "holds no frame that decodes")
     return Decoded(kept, count, width, height, fps, announced)
-
-
-def _pixels(frame: av.VideoFrame) -> np.ndarray:
-    """An RGB frame as an array, (H, W, 3): its own memory, not a copy, unless its rows are padded."""
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(frame.height, plane.line_size)
-    return rows[:, : 3 * frame.width].reshape(frame.height, frame.width, 3)
 
 
 def _frames(
