@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 from recurrent_residual import cli
 from recurrent_residual.code_inputs import SOURCE
-from recurrent_residual.download import download, with_mirrors
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
-from recurrent_residual.transfer import Patience
+from recurrent_residual.fetch.download import download, with_mirrors
+from recurrent_residual.fetch.mirrors import Mirror
+from recurrent_residual.fetch.transfer import Patience
 
 WEIGHTS = SOURCE.parent / "config" / "weights.yaml"
 

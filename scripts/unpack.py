@@ -14,8 +14,8 @@ from pathlib import Path
 
 from recurrent_residual import cli
 from recurrent_residual.errors import UserError
-from recurrent_residual.partial_file import remove_parts_of
-from recurrent_residual.unpack import unpack
+from recurrent_residual.fetch.partial_file import remove_parts_of
+from recurrent_residual.fetch.unpack import unpack
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ from recurrent_residual.doctor.examination import examine
 from recurrent_residual.doctor.network import File, mirrors, probe
 from recurrent_residual.doctor.plan import Plan, make_plan
 from recurrent_residual.doctor.rows import Row, checked, table
-from recurrent_residual.mirrors import Mirror
+from recurrent_residual.fetch.mirrors import Mirror
 from recurrent_residual.weights_source import WeightsSource
 
 REPOSITORY = SOURCE.parent

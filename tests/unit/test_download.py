@@ -24,11 +24,12 @@ from faulty_server import Answer, Server, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurrent_residual import code_inputs, transfer
-from recurrent_residual.download import download, with_mirrors
+from recurrent_residual import code_inputs
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
-from recurrent_residual.transfer import Patience
+from recurrent_residual.fetch import transfer
+from recurrent_residual.fetch.download import download, with_mirrors
+from recurrent_residual.fetch.mirrors import Mirror
+from recurrent_residual.fetch.transfer import Patience
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

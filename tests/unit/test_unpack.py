@@ -21,11 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_archives import MAKERS, RAR4, Made, rar4, rar5, zipped
 
-from recurrent_residual import archives, datasets, progress
-from recurrent_residual import unpack as unpacking
-from recurrent_residual import unrar as rar
+from recurrent_residual import datasets
 from recurrent_residual.errors import UserError
-from recurrent_residual.unpack import unpack
+from recurrent_residual.fetch import archives, progress
+from recurrent_residual.fetch import unpack as unpacking
+from recurrent_residual.fetch import unrar as rar
+from recurrent_residual.fetch.unpack import unpack
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "unpack.py"
 SOURCE = os.pathsep.join([str(SCRIPT.parents[1] / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -101,7 +101,7 @@ def test_fetched_data_stays(checkout: Checkout) -> None:
     targets = ["UCF-101", *(f"ucfTrainTestlist/{name}" for name in ["classInd.txt", *names])]
     for target in targets[1:]:
         (folder / target).write_text("there\n")
-    for file in ("cli", "download", "unpack"):
+    for file in ("cli", "fetch/download", "fetch/unpack"):
         with open(checkout.root / f"{PACKAGE}/{file}.py", "a") as stream:
             stream.write("# edited\n")
     rules = checkout.root / "workflow/rules/data.smk"

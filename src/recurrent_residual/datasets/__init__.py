@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
+from recurrent_residual.fetch.mirrors import Mirror
 
 SPLITS = (1, 2, 3)
 TRAIN, TEST, UNUSED = "train", "test", "-"

@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 
 from recurrent_residual.datasets import SPLITS, TEST, TRAIN, UNUSED, Entry
 from recurrent_residual.errors import UserError
+from recurrent_residual.fetch.mirrors import Mirror
 from recurrent_residual.lists import lines
-from recurrent_residual.mirrors import Mirror
 
 TITLE = "HMDB-51"
 CLIPS = 6766

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from recurrent_residual.datasets import SPLITS, TEST, TRAIN, UNUSED, Entry
 from recurrent_residual.errors import UserError
+from recurrent_residual.fetch.mirrors import Mirror
 from recurrent_residual.lists import lines
-from recurrent_residual.mirrors import Mirror
 
 TITLE = "UCF-101"
 CLIPS = 13320

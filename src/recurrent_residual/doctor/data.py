@@ -13,8 +13,8 @@ from recurrent_residual.doctor.network import File
 from recurrent_residual.doctor.plan import Plan
 from recurrent_residual.doctor.rows import Row, Status
 from recurrent_residual.errors import UserError
+from recurrent_residual.fetch.mirrors import Mirror
 from recurrent_residual.lists import check_complete, check_groups
-from recurrent_residual.mirrors import Mirror
 from recurrent_residual.weights_source import check_sha256
 
 GB = 1e9
@@ -149,7 +149,7 @@ def weights(plan: Plan) -> list[Row]:
 
 def downloads(plan: Plan, now: State) -> list[File]:
     """The files that the run would download, the user's own mirrors first."""
-    from recurrent_residual.download import with_mirrors
+    from recurrent_residual.fetch.download import with_mirrors
 
     own, files = plan.settings["mirrors"], []
     if plan.source == "download":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recurrent_residual.doctor.plan import Plan
 from recurrent_residual.doctor.rows import ENVIRONMENT, Row, Status
-from recurrent_residual.unrar import RAR_TOOLS
+from recurrent_residual.fetch.unrar import RAR_TOOLS
 
 GB = 1e9
 PYTHON = (3, 11)

@@ -10,7 +10,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 from recurrent_residual.doctor.rows import Row, Status
-from recurrent_residual.mirrors import Mirror
+from recurrent_residual.fetch.mirrors import Mirror
 
 TIMEOUT = 5.0  # seconds for a connection, and for an answer
 

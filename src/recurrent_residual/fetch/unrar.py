@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from recurrent_residual.archives import Member
 from recurrent_residual.errors import UserError
+from recurrent_residual.fetch.archives import Member
 
 # Which of them reads a RAR depends on its kind: UCF-101's is solid, and on solid archives of RAR's third version bsdtar
 # and Debian's 7z give up (tried with libarchive 3.6 and p7zip 16.02), on those of the fifth unar and 7z. What comes out

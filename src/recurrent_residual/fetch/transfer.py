@@ -18,9 +18,9 @@ import urllib3
 from tqdm import tqdm
 
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
-from recurrent_residual.partial_file import CHUNK, PartialFile, has_checksum
-from recurrent_residual.progress import progress, say, size_in_words
+from recurrent_residual.fetch.mirrors import Mirror
+from recurrent_residual.fetch.partial_file import CHUNK, PartialFile, has_checksum
+from recurrent_residual.fetch.progress import progress, say, size_in_words
 
 MARGIN = 64_000_000  # bytes that stay free on the disk
 NETWORK_ERRORS = (urllib3.exceptions.HTTPError, HTTPException, OSError)  # requests' own are OSErrors

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from recurrent_residual import files
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
-from recurrent_residual.partial_file import (
+from recurrent_residual.fetch.mirrors import Mirror
+from recurrent_residual.fetch.partial_file import (
     PartialFile,
     fault_of,
     has_checksum,
@@ -19,8 +19,8 @@ from recurrent_residual.partial_file import (
     part_path,
     remove_part,
 )
-from recurrent_residual.progress import say, size_in_words
-from recurrent_residual.transfer import MirrorError, Patience, transfer
+from recurrent_residual.fetch.progress import say, size_in_words
+from recurrent_residual.fetch.transfer import MirrorError, Patience, transfer
 
 
 def download(

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from recurrent_residual import files
 from recurrent_residual.errors import UserError
-from recurrent_residual.mirrors import Mirror
-from recurrent_residual.progress import say, size_in_words
+from recurrent_residual.fetch.mirrors import Mirror
+from recurrent_residual.fetch.progress import say, size_in_words
 
 CHUNK = 1 << 20  # bytes read at a time
 

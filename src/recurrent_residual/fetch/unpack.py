@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from recurrent_residual import archives
-from recurrent_residual.archives import Member
 from recurrent_residual.errors import UserError
-from recurrent_residual.partial_file import need_writable
-from recurrent_residual.progress import progress, size_in_words
-from recurrent_residual.unrar import Tell, unrar
+from recurrent_residual.fetch import archives
+from recurrent_residual.fetch.archives import Member
+from recurrent_residual.fetch.partial_file import need_writable
+from recurrent_residual.fetch.progress import progress, size_in_words
+from recurrent_residual.fetch.unrar import Tell, unrar
 
 if TYPE_CHECKING:
     from recurrent_residual.datasets import Dataset
