@@ -7,7 +7,6 @@ features.json, which says how many and of what. All twelve baselines on all spli
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from recurrent_residual.manifest import read_manifest
 from recurrent_residual.provenance import describe
 from recurrent_residual.views import ViewSettings
 from recurrent_residual.weights import load_weights
+from recurrent_residual.weights_source import sha256_of
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> None:
         "frames": frames,
         "clips": len(clips),
         "architecture": options.architecture,
-        "weights_sha256": hashlib.sha256(options.weights.read_bytes()).hexdigest(),
+        "weights_sha256": sha256_of(options.weights),
         **provenance,
     }
     write_text(options.output / "features.json", json.dumps(summary, indent=2) + "\n")

@@ -13,10 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from snakemake.utils import update_config
-
 from recurrent_residual import cli
-from recurrent_residual.config import read_yaml, resolve_config
+from recurrent_residual.config import read_config
 from recurrent_residual.errors import UserError
 from recurrent_residual.files import write_text
 
@@ -45,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
         here = Path("results") / f"{options.configfile.stem}-folders.yaml"
         write_text(here, json.dumps({"dataset": folders}) + "\n")
         configfiles.append(here)
-    report = Path(_merged(configfiles)["report"]["folder"]).resolve()
+    report = Path(read_config(configfiles)["report"]["folder"]).resolve()
     started = time.monotonic()
     command = [
         *(sys.executable, "-m", "snakemake", "--cores", options.cores, "--quiet", "host", "reason"),
@@ -73,14 +71,6 @@ def main(options: argparse.Namespace) -> None:
     print(f"  {report / 'paper_tables.html'}")
     print(f"  {report / 'paper_tables.tex'}")
     sys.exit()  # nothing more to print: these lines are the last
-
-
-def _merged(configfiles: list[Path]) -> dict:
-    """The configuration as snakemake merges it."""
-    merged: dict = {}
-    for file in configfiles:
-        update_config(merged, read_yaml(file))
-    return resolve_config(merged)
 
 
 if __name__ == "__main__":

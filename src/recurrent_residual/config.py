@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -111,6 +111,30 @@ class Experiment:
     """"network" or "baseline"."""
     settings: dict[str, Any]
     """What a job gets as --settings: the model's own and the sections of the configuration that it needs."""
+
+
+def read_config(files: Iterable[str | Path]) -> dict[str, Any]:
+    """The configuration in `files`, each laid over those before it as Snakemake does, and resolved.
+
+    Raises:
+        UserError: a file cannot be read, or `resolve_config` refuses what they say together.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        content = read_yaml(file)
+        if not isinstance(content, dict):
+            raise UserError(f"{file}: no configuration; it should have keys such as dataset:")
+        _lay_over(merged, content)
+    return resolve_config(merged)
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Lay `above` over `below` in place, section by section, as snakemake.utils.update_config does."""
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
 
 
 def resolve_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from recurrent_residual.demo import CLASSES as DEMO_CLASSES
 from recurrent_residual.errors import UserError
 
 
-def check_not_overwritten(settings: Mapping[str, Any], repository: str | Path) -> None:
-    """Refuse a folder outside resources/ that is to be made here: Snakemake deletes what it is about to make anew.
+def check_folders(settings: Mapping[str, Any], repository: str | Path) -> None:
+    """Refuse to make a folder outside resources/, which may be the user's: Snakemake deletes what it makes anew.
 
     `settings` is the configuration's section `dataset`. Links are not followed: resources/ may lie on another disk.
     A file where the archives' folder belongs, copied there in its place, is refused as well.

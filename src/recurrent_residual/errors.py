@@ -1,4 +1,8 @@
-"""The one exception for everything a user can mend."""
+"""The one exception for everything a user can mend, and what led to an exception of a library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 
 class UserError(Exception):
@@ -6,3 +10,11 @@ class UserError(Exception):
 
     `recurrent_residual.cli.run` prints it without a traceback and exits with status 1.
     """
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what led to it, the first cause last: requests and urllib3 wrap it three times."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -34,8 +34,8 @@ class FrameReader:
     """Random access to the frames of all classes in `folder`, which holds a "<Class>.tar" each.
 
     A tar is mapped and its headers read once, when a clip of its class is first asked for. It may be empty, where all
-    clips of the class are damaged. A reader may be shared by
-    threads and by forked workers; when pickled it takes only the folder along.
+    clips of the class are damaged. A reader may be shared by threads and by forked workers; when pickled it takes only
+    the folder along.
     """
 
     def __init__(self, folder: str | Path) -> None:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from closed_folders import WAYS, close
 from faulty_server import Answer, Server, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -597,16 +598,11 @@ def test_room_for_videos(tmp_path: Path, words: list[str], message: str, monkeyp
 
 
 @pytest.mark.parametrize("what", ["folder", "output"])
-@pytest.mark.parametrize("how", ["read-only", "a file"])
+@pytest.mark.parametrize("how", WAYS)
 def test_folder_that_cannot_be_written_to(tmp_path: Path, how: str, what: str) -> None:
     """It is named, with what to do, in one line; the output's before gigabytes are fetched for it."""
     bad = tmp_path / "bad"
-    if how == "a file":
-        bad.write_bytes(b"x")
-    else:
-        bad.mkdir(mode=0o555)
-        if os.access(bad, os.W_OK):
-            pytest.skip("root writes to any folder")
+    close(bad, how)
     folder, output = (bad / "x", None) if what == "folder" else (tmp_path / "new", bad / "x" / "archive")
     with serving(CONTENT) as server:
         message = failure([mirror(server)], folder, output=output)

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 import pytest
+from closed_folders import WAYS, close
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_archives import MAKERS, RAR4, Made, rar4, rar5, zipped
@@ -563,16 +564,11 @@ def test_filled_output_is_left_alone(tmp_path: Path) -> None:
         unpack(archive, tmp_path / "out")
 
 
-@pytest.mark.parametrize("how", ["read-only", "a file"])
+@pytest.mark.parametrize("how", WAYS)
 def test_folder_that_cannot_be_written_to(tmp_path: Path, how: str) -> None:
     """It is named, with what to do, in one line."""
     archive, bad = zipped(tmp_path / "x.zip", CLIPS), tmp_path / "bad"
-    if how == "a file":
-        bad.write_bytes(b"x")
-    else:
-        bad.mkdir(mode=0o555)
-        if os.access(bad, os.W_OK):
-            pytest.skip("root writes to any folder")
+    close(bad, how)
     with pytest.raises(UserError, match=r"bad/x: cannot be written to \(.*\); .* name another one$"):
         unpack(archive, bad / "x" / "out")
 

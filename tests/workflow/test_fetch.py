@@ -22,6 +22,8 @@ import pytest
 from checkouts import REPOSITORY, TINY, Checkout, environment, refused, with_changes
 from faulty_server import Answer, Server, serving
 
+CONFIGS = ("--configfile", "config/tiny.yaml", "config/example2.yaml")
+TO_MANIFEST = (*CONFIGS, "--", "results/example2/manifest.tsv")
 VIDEOS = "resources/example2/videos"
 
 
@@ -87,14 +89,10 @@ def manifest(checkout: Checkout) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-TO_MANIFEST = ("--configfile", "config/tiny.yaml", "config/example2.yaml", "--", "results/example2/manifest.tsv")
-
-
 def test_from_nothing_to_the_manifest(example: Example) -> None:
     """`fetch` gets all that needs a network, over breaks; then, with the servers gone, the manifest is complete."""
     example.videos.faults += [Answer(status=503, headers={"Retry-After": "0"}), Answer(cut_body=10_000)]
-    configs = ("--configfile", "config/tiny.yaml", "config/example2.yaml")
-    output = example.checkout.succeed(*configs, "--", "fetch")
+    output = example.checkout.succeed(*CONFIGS, "--", "fetch")
     assert example.videos.starts == [0, 0, 10_000], "the download goes on where it broke off"
     assert "Downloading the videos of Example-2" in output and "1 other files in the archive are ignored" in output
     left = {path.name for path in (example.checkout.root / "resources/example2").iterdir()}
@@ -107,19 +105,18 @@ def test_from_nothing_to_the_manifest(example: Example) -> None:
     assert len(rows) == 30 and {row["class"] for row in rows} == {"BallFalls", "BallRises"}
     summary = json.loads((example.checkout.root / "results/example2/manifest.json").read_text())
     assert summary["damaged"] == [] and summary["splits"]["1"] == {"train": 16, "test": 14, "unused": 0}
-    assert not example.checkout.plan(*configs, "--", "fetch").jobs, "what is there is not fetched again"
+    assert not example.checkout.plan(*CONFIGS, "--", "fetch").jobs, "what is there is not fetched again"
 
     rules = example.checkout.root / "workflow/rules/data.smk"
     rules.write_text(rules.read_text().replace("scripts/unpack.py ", "scripts/unpack.py  "))
-    assert not example.checkout.plan(*configs, "--", "fetch").jobs, "nor because a rule was edited"
+    assert not example.checkout.plan(*CONFIGS, "--", "fetch").jobs, "nor because a rule was edited"
 
 
 def test_killed_and_started_again(example: Example) -> None:
     """kill -9 of snakemake and of the downloader in the middle: the next start goes on from what has come."""
     whole = len(example.videos.content)
     example.videos.faults.append(Answer(piece=whole // 50, pause=0.2))
-    configs = ("--configfile", "config/tiny.yaml", "config/example2.yaml")
-    command = ["snakemake", "--cores", "2", *configs, "--", "fetch"]
+    command = ["snakemake", "--cores", "2", *CONFIGS, "--", "fetch"]
     process = subprocess.Popen(
         command, cwd=example.checkout.root, env=environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -133,9 +130,9 @@ def test_killed_and_started_again(example: Example) -> None:
     process.wait()
     come = part.stat().st_size
     assert 0 < come < whole
-    unlocked = example.checkout.snakemake("--unlock", *configs)
+    unlocked = example.checkout.snakemake("--unlock", *CONFIGS)
     assert unlocked.returncode == 0, unlocked.stdout
-    example.checkout.succeed(*configs, "--", "fetch")
+    example.checkout.succeed(*CONFIGS, "--", "fetch")
     assert example.videos.starts == [0, come], "what had come was not fetched again"
     assert len(list((example.checkout.root / VIDEOS).rglob("*.avi"))) == 30
 
@@ -143,22 +140,20 @@ def test_killed_and_started_again(example: Example) -> None:
 def test_wrong_content_is_never_unpacked(example: Example) -> None:
     """A server that gives other bytes: one line with address, checksum and the way on by hand; nothing is unpacked."""
     example.videos.after = Answer(body=bytes(len(example.videos.content)))
-    configs = ("--configfile", "config/tiny.yaml", "config/example2.yaml")
-    result = example.checkout.snakemake("--cores", "2", *configs, "--", "fetch")
+    result = example.checkout.snakemake("--cores", "2", *CONFIGS, "--", "fetch")
     refused(result, f"{example.videos.url}/videos.zip", "sha256", "resources/example2")
     assert not (example.checkout.root / VIDEOS).exists()
 
     by_hand = example.checkout.root / "resources/example2/videos.zip"
     by_hand.write_bytes(example.videos.content)
-    example.checkout.succeed(*configs, "--", "fetch")
+    example.checkout.succeed(*CONFIGS, "--", "fetch")
     assert by_hand.read_bytes() == example.videos.content, "a file put there by hand stays the user's"
     assert len(list((example.checkout.root / VIDEOS).rglob("*.avi"))) == 30
 
 
 def test_a_clip_that_is_lost(example: Example) -> None:
     """A clip less than the lists name, or lists other than the official ones: the run stops, and says which."""
-    configs = ("--configfile", "config/tiny.yaml", "config/example2.yaml")
-    example.checkout.succeed(*configs, "--", "fetch")
+    example.checkout.succeed(*CONFIGS, "--", "fetch")
     lost = example.checkout.root / VIDEOS / "BallFalls/v_BallFalls_g03_c01.avi"
     content = lost.read_bytes()
     lost.unlink()

@@ -11,7 +11,7 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 
 from recurrent_residual.code_inputs import code_of, model_file
 from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
-from recurrent_residual.data_plan import all_classes, check_not_overwritten, chosen_classes
+from recurrent_residual.data_plan import all_classes, check_folders, chosen_classes
 from recurrent_residual.datasets import dataset, source_file
 from recurrent_residual.errors import UserError
 from recurrent_residual.rows import row_owners
@@ -33,7 +33,7 @@ try:
     EXPERIMENTS = resolve_experiments(SETTINGS, ENTRIES)
     row_owners(ENTRIES, read_yaml(REPOSITORY / "config/paper.yaml"), source=SETTINGS["experiments_file"])
     DATASET = SETTINGS["dataset"]
-    check_not_overwritten(DATASET, REPOSITORY)
+    check_folders(DATASET, REPOSITORY)
     DATASET_MODULE = dataset(DATASET["kind"])
     ALL_CLASSES = all_classes(DATASET, DATASET_MODULE)
     CLASSES = chosen_classes(DATASET, ALL_CLASSES)

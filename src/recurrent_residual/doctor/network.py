@@ -10,6 +10,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 from recurrent_residual.doctor.rows import Row, Status
+from recurrent_residual.errors import causes
 from recurrent_residual.fetch.mirrors import Mirror
 
 TIMEOUT = 5.0  # seconds for a connection, and for an answer
@@ -69,7 +70,8 @@ def probe(mirror: Mirror, timeout: float = TIMEOUT) -> tuple[bool, str]:
         try:
             return _judge(mirror, *_ask(mirror.url, timeout, verify=True))
         except requests.exceptions.SSLError as error:
-            if not isinstance(_innermost(error), ssl.SSLCertVerificationError):
+            *_, first = causes(error)
+            if not isinstance(first, ssl.SSLCertVerificationError):
                 raise
             if not mirror.vouched:
                 return False, "certificate broken, and no full checksum is known that could vouch for the file"
@@ -78,8 +80,8 @@ def probe(mirror: Mirror, timeout: float = TIMEOUT) -> tuple[bool, str]:
     except requests.exceptions.Timeout:
         return False, f"unreachable: no answer in {timeout:g} s"
     except (requests.exceptions.RequestException, OSError) as error:
-        inner = _innermost(error)
-        reason = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
+        *_, first = causes(error)
+        reason = first.strerror if isinstance(first, OSError) and first.strerror else str(first)
         return False, f"unreachable: {' '.join(reason.split())}"
 
 
@@ -110,10 +112,3 @@ def _judge(mirror: Mirror, status: int, reason: str, size: int | None) -> tuple[
     if size != mirror.bytes:
         return False, f"wrong size: {size:,} bytes where {mirror.bytes:,} belong"
     return True, f"answers, {size:,} bytes as expected"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """What made requests and urllib3 raise."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return error

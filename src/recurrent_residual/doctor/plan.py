@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from recurrent_residual.data_plan import all_classes, check_not_overwritten
+from recurrent_residual.data_plan import all_classes, check_folders
 from recurrent_residual.datasets import Dataset, dataset
 from recurrent_residual.errors import UserError
 from recurrent_residual.weights_source import WeightsSource, weights_source
@@ -98,20 +98,14 @@ def make_plan(configfiles: Sequence[Path]) -> Plan:
     Raises:
         UserError: the configuration is wrong.
     """
-    from recurrent_residual.config import read_experiments, read_yaml, resolve_config, resolve_experiments, runs
+    from recurrent_residual.config import read_config, read_experiments, read_yaml, resolve_experiments, runs
     from recurrent_residual.rows import row_owners
 
-    merged: dict[str, Any] = {}
-    for file in (BASE, *configfiles):
-        content = read_yaml(file)
-        if not isinstance(content, dict):
-            raise UserError(f"{file}: no configuration; it should have keys such as dataset:")
-        _lay_over(merged, content)
-    settings = resolve_config(merged)
+    settings = read_config([BASE, *configfiles])
     entries = read_experiments(settings["experiments_file"])
     experiments = resolve_experiments(settings, entries)
     row_owners(entries, read_yaml("config/paper.yaml"), source=settings["experiments_file"])
-    check_not_overwritten(settings["dataset"], ".")
+    check_folders(settings["dataset"], ".")
     folder = Path("results") / settings["dataset"]["name"] / "runs"
     networks = [
         folder / name / f"split{split}" / f"seed{seed}" / "weights.safetensors"
@@ -122,12 +116,3 @@ def make_plan(configfiles: Sequence[Path]) -> Plan:
     known = read_yaml("config/weights.yaml")
     weights = weights_source(**settings["backbone"], known=known)
     return Plan(settings, dataset(settings["dataset"]["kind"]), weights, networks, known)
-
-
-def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Lay `above` over `below` in place, section by section, as snakemake.utils.update_config does."""
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            _lay_over(below[key], value)
-        else:
-            below[key] = value

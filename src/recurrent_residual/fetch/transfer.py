@@ -17,7 +17,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from recurrent_residual.errors import UserError
+from recurrent_residual.errors import UserError, causes
 from recurrent_residual.fetch.mirrors import Mirror
 from recurrent_residual.fetch.partial_file import CHUNK, PartialFile, has_checksum
 from recurrent_residual.fetch.progress import progress, say, size_in_words
@@ -161,9 +161,9 @@ class _Connection:
             except (ValueError, requests.TooManyRedirects) as error:  # ValueError: an address that is none
                 raise MirrorError(_one_line(error)) from None
             except NETWORK_ERRORS as error:
-                if any(getattr(cause, "errno", None) == socket.EAI_NONAME for cause in _causes(error)):
+                if any(getattr(cause, "errno", None) == socket.EAI_NONAME for cause in causes(error)):
                     raise MirrorError("there is no such host, or no network") from None
-                bad = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
+                bad = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
                 if bad is None or not self._verify:
                     raise _BrokenOffError(_reason(error)) from None
                 self._go_on_unverified(f"broken TLS certificate ({bad.verify_message})")
@@ -289,17 +289,9 @@ def _retry_after(answer: requests.Response) -> float:
         return 0
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what led to it, the first cause last."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
 def _reason(error: BaseException) -> str:
     """The first cause in words: requests and urllib3 wrap it three times, with the address in each."""
-    *_, first = _causes(error)
+    *_, first = causes(error)
     if isinstance(first, TimeoutError | urllib3.exceptions.TimeoutError):
         return "timed out"
     if isinstance(first, IncompleteRead):
