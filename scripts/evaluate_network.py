@@ -1,25 +1,32 @@
 """Test the trained networks of one experiment on the test clips of their splits.
 
-A video's score is the mean of its chunks' class probabilities (Section 3.3). Writes predictions.parquet and
-metrics.json into each run's folder.
+A video's score is the mean of its windows' class probabilities (Section 3.3): of chunks that follow each other, or,
+with --windows dense, of one ending at each sampled frame; either way a frame goes through the network once. Writes
+predictions.parquet and metrics.json into each run's folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import load_file
 
 from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone
 from recurrent_residual.device import choose_device
+from recurrent_residual.engine import EngineSettings
 from recurrent_residual.evaluation import write_evaluation
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.inference import predict_network
 from recurrent_residual.manifest import class_names, read_manifest
+from recurrent_residual.meter import Meter
 from recurrent_residual.models import load_model
+from recurrent_residual.passes import WINDOWS, plan
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
 from recurrent_residual.views import ViewSettings
@@ -34,7 +41,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to test"
     )
-    parser.add_argument("--batch", default=64, type=int, help="chunks in one pass")
+    parser.add_argument("--windows", default=WINDOWS[0], choices=WINDOWS, help="the chunks of a video at test")
+    parser.add_argument("--batch", default=256, type=int, help="frames in one pass")
+    parser.add_argument("--engine", default={}, type=json.loads, help="section `engine` of the configuration, JSON")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
@@ -48,6 +57,7 @@ def main(options: argparse.Namespace) -> None:
     clips = read_manifest(options.manifest)
     classes = class_names(clips)
     source = FrameReader(options.frames)
+    engine = EngineSettings.of(options.engine)
     for split, seed in options.runs:
         run = Run.within(options.output, options.experiment, split, seed)
         settings = run.read()["settings"]
@@ -55,20 +65,32 @@ def main(options: argparse.Namespace) -> None:
         network = load_model(settings["model"]).build(settings["settings"], backbone)
         network.load_state_dict(load_file(run.weights))
         test = [clip for clip in clips if clip.role(split) == "test"]
-        started = time.monotonic()
+        how: dict[str, Any] = {"frames": network.frames, "every": settings["training"]["every"]}
+        how |= {"windows": options.windows, "batch": options.batch}
+        torch.cuda.empty_cache()  # of the run before: the peak is to be this one's own
+        meter, started = Meter(device), time.monotonic()
         probabilities = predict_network(
             network,
             test,
             source,
-            frames=network.frames,
-            every=settings["training"]["every"],
+            **how,
             view=ViewSettings.of(settings["input"]),
-            batch=options.batch,
             device=device,
             workers=options.threads,
+            decoder=engine.decoder,
+            name=f"{options.experiment} split {split} seed {seed}",
+            progress_seconds=engine.progress_seconds,
         )
         seconds = time.monotonic() - started
-        write_evaluation(run, test, probabilities.numpy(), classes, seconds=seconds, provenance=provenance)
+        frames = sum(one.frames for one in plan(network, test, **how))
+        costs = {
+            "windows": options.windows,
+            "frames": frames,
+            "frames_per_second": round(frames / seconds, 1),
+            "energy_joules": meter.joules(),
+            "peak_memory_bytes": meter.peak_memory(),
+        }
+        write_evaluation(run, test, probabilities.numpy(), classes, seconds=seconds, provenance=provenance, costs=costs)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from recurrent_residual.messages import say_once
+
 
 def choose_device(*, gpus: int, threads: int) -> torch.device:
     """The GPU if `gpus` is not 0 and there is one, else the CPU; either way with `threads` processor threads."""
@@ -14,7 +16,15 @@ def choose_device(*, gpus: int, threads: int) -> torch.device:
 
 def autocast(device: torch.device) -> torch.autocast:
     """bf16 where matrix units have it (GPU); full precision on the CPU, where runs are repeatable bit for bit."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda" and _has_bf16(device))
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Whether the GPU computes in bf16; an older one computes in full precision: float16 would need a scaled loss."""
+    found = torch.cuda.is_bf16_supported(including_emulation=False)
+    if not found:
+        say_once(f"{torch.cuda.get_device_name(device)} has no bf16: full precision, several times slower")
+    return found
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:

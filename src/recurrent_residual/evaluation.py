@@ -60,6 +60,7 @@ def write_evaluation(
     *,
     seconds: float,
     provenance: dict[str, object],
+    costs: dict[str, object] | None = None,
 ) -> None:
     """Write predictions.parquet and, last, metrics.json into the run's folder.
 
@@ -70,6 +71,7 @@ def write_evaluation(
         classes: names, by label.
         seconds: what the test took.
         provenance: where and with which code it was done (`provenance.describe`).
+        costs: how the test was done and what else it took: windows, frames, energy, memory.
     """
     write_predictions(run.folder / "predictions.parquet", clips, probabilities)
     labels = np.array([clip.label for clip in clips])
@@ -79,6 +81,7 @@ def write_evaluation(
         "seed": run.seed,
         **metrics(labels, probabilities.argmax(axis=1), classes),
         "seconds": round(seconds, 3),
+        **(costs or {}),
         "provenance": provenance,
     }
     write_text(run.folder / "metrics.json", json.dumps(description) + "\n")

@@ -15,7 +15,7 @@ from recurrent_residual.backbone import build_backbone
 from recurrent_residual.demo.stills import still_images
 from recurrent_residual.device import autocast, place
 from recurrent_residual.files import atomic
-from recurrent_residual.views import ViewSettings, batch_views, training_windows
+from recurrent_residual.views import ViewSettings, training_windows, views_of
 
 
 def pretrain(path: Path, architecture: str, settings: dict[str, Any], *, seed: int, device: torch.device) -> float:
@@ -50,7 +50,7 @@ def pretrain(path: Path, architecture: str, settings: dict[str, Any], *, seed: i
         windows = training_windows(len(pixels), view, generator)
         # The last, shorter batch is left out: batch norm on a few images would disturb the running statistics.
         for index in order[: len(order) // settings["batch"] * settings["batch"]].split(settings["batch"]):
-            x = batch_views([pixels[i][None] for i in index], windows[index], view, device).squeeze(1)
+            x = views_of(pixels[index, None].to(device), windows[index], view).squeeze(1)
             with autocast(device):
                 logits = network(x)
             target = targets[index].to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -61,26 +62,34 @@ def test_window(settings: ViewSettings) -> Tensor:
 def take_views(frames: Tensor, windows: Tensor, size: int) -> Tensor:
     """Cut a window out of every frame, resample it bilinearly to `size` x `size`, and normalise.
 
-    Resizing and cropping are one resampling, which shrinks by less than two (see `batch_views`) and so needs no
-    smoothing first.
+    Resizing and cropping are one resampling, which shrinks by less than two (see `views_of`) and so needs no smoothing
+    first.
 
     Args:
-        frames: (B, T, 3, H, W) uint8 or float in 0..255, on the device that is to do the work.
+        frames: (B, T, 3, H, W) uint8 or float in 0..255, in any order in memory, on the device that is to do the work.
         windows: (B, 4), as `training_windows` gives them.
 
     Returns:
         (B, T, 3, size, size) float32.
     """
+    windows = windows.to(frames.device, non_blocking=True)
     centre, extent = windows[:, :2], windows[:, 2:]
-    theta = torch.zeros(len(windows), 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = extent[:, 0], extent[:, 1]
-    theta[:, :, 2] = 2 * centre - 1
-    grid = F.affine_grid(theta, [len(windows), 1, size, size], align_corners=False).to(frames.device)
-    pixels = frames.flatten(1, 2).float()  # (B, T*3, H, W): one grid serves all frames of a chunk
-    pixels = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
-    mean = 255 * torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
-    std = 255 * torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
-    return (pixels.unflatten(1, frames.shape[1:3]) - mean) / std
+    # A row of theta an axis: [width, 0, 2x - 1], [0, height, 2y - 1].
+    theta = torch.cat([torch.diag_embed(extent), (2 * centre - 1)[:, :, None]], dim=2)
+    grid = F.affine_grid(theta, [len(windows), 1, size, size], align_corners=False)  # (B, size, size, 2)
+    grid = grid[:, None].expand(-1, frames.shape[1], -1, -1, -1).flatten(0, 1)  # the same for all frames of a chunk
+    # A decoder's order in memory, RGB by RGB, is kept: the three are read together.
+    pixels = F.grid_sample(frames.flatten(0, 1).float(), grid, padding_mode="border", align_corners=False)
+    mean, std = _normalisation(frames.device)
+    return pixels.sub_(mean).div_(std).unflatten(0, frames.shape[:2])
+
+
+@functools.cache
+def _normalisation(device: torch.device) -> tuple[Tensor, Tensor]:
+    """ImageNet's mean and standard deviation, of 255, (3, 1, 1) each: copied to a device once."""
+    with torch.inference_mode(False):  # a training uses them, too, whoever comes first
+        mean, std = (255 * torch.tensor(v, device=device).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return mean, std
 
 
 def shrink(frames: Tensor, settings: ViewSettings) -> Tensor:
@@ -92,22 +101,16 @@ def shrink(frames: Tensor, settings: ViewSettings) -> Tensor:
     return F.avg_pool2d(frames.flatten(0, 1).float(), square).unflatten(0, frames.shape[:2]) if square > 1 else frames
 
 
-def batch_views(chunks: list[Tensor], windows: Tensor, settings: ViewSettings, device: torch.device) -> Tensor:
-    """What a network sees of chunks, whose frames may differ in size from chunk to chunk.
+def views_of(frames: Tensor, windows: Tensor, settings: ViewSettings) -> Tensor:
+    """What a network sees of frames of one size: `take_views` of what `shrink` leaves.
 
-    Args:
-        chunks: each (T, 3, H, W) uint8.
-        windows: (chunks, 4), as `training_windows` gives them.
-        settings: the input's sizes.
-        device: where the work is done.
-
-    Returns:
-        (chunks, T, 3, size, size) float32, normalised.
+    A processor takes a few chunks at a time, as its threads share a batch: what lies between is small, stays in its
+    caches, and needs no fresh memory, which costs more than the arithmetic.
     """
-
-    def views(frames: Tensor, windows: Tensor) -> Tensor:
-        return take_views(shrink(frames.to(device, non_blocking=True), settings), windows, settings.size)
-
-    if len({chunk.shape for chunk in chunks}) == 1:
-        return views(torch.stack(chunks), windows)
-    return torch.cat([views(chunk[None], window[None]) for chunk, window in zip(chunks, windows, strict=True)])
+    if frames.device.type != "cpu":
+        return take_views(shrink(frames, settings), windows, settings.size)
+    views = torch.empty(*frames.shape[:3], settings.size, settings.size)
+    few = torch.get_num_threads()
+    for part, own, window in zip(views.split(few), frames.split(few), windows.split(few), strict=True):
+        part.copy_(take_views(shrink(own, settings), window, settings.size))
+    return views

@@ -1,12 +1,10 @@
 """Protects how a video is divided: M sequences of T frames that do not overlap (Section 3.3)."""
 
-import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made_frames import MadeSource, made_clip
+from made_frames import made_clip
 
-from recurrent_residual.chunks import cut, load, load_ahead
+from recurrent_residual.chunks import cut
 
 
 @given(frames=st.integers(1, 400), length=st.integers(1, 7), every=st.integers(1, 12))
@@ -35,11 +33,16 @@ def test_chunks_keep_their_clip_and_label() -> None:
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_loading_ahead_gives_what_loading_gives_in_order(workers: int) -> None:
-    clips = [made_clip(i, label=i % 3) for i in range(1, 8)]
-    source, chunks = MadeSource(clips), cut(clips, length=2, every=10)
-    batches = [chunks[i : i + 4] for i in range(0, len(chunks), 4)]
-    for batch, loaded in zip(batches, load_ahead(source, batches, workers=workers), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(load(source, batch), loaded, strict=True))
-        assert all(chunk.shape == (2, 3, 24, 32) and chunk.dtype == torch.uint8 for chunk in loaded)
+@given(frames=st.integers(1, 200), length=st.integers(1, 5), every=st.integers(1, 12))
+def test_a_step_of_one_gives_a_chunk_for_each_sample_that_ends_one(frames: int, length: int, every: int) -> None:
+    chunks = cut([made_clip(1, frames=frames)], length=length, every=every, step=1)
+    samples = list(range(0, frames, every))
+    samples += samples[-1:] * (length - len(samples))
+    assert [chunk.frames[-1] for chunk in chunks] == samples[length - 1 :]
+    assert all(list(chunk.frames) == samples[i : i + length] for i, chunk in enumerate(chunks))
+
+
+def test_only_the_frames_that_are_looked_at_are_kept() -> None:
+    """A network with one skip that is trained on chunks of four looks at the last two."""
+    chunks = cut([made_clip(1, frames=80)], length=4, every=10, reads=2)
+    assert [chunk.frames for chunk in chunks] == [(20, 30), (60, 70)]

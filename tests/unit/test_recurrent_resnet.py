@@ -85,6 +85,39 @@ def test_unit_equals_equations_2_to_4_in_a_naive_loop(kind: str, stride: int) ->
             torch.testing.assert_close(got[b, t - 1 : t], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["identity", "convolution", "nonlinear"])
+@pytest.mark.parametrize("frames", [2, 3, 5])
+def test_a_unit_keeps_the_channels_last(kind: str, frames: int) -> None:
+    """A GPU's convolutions are several times slower in the other order; the numbers are those of it."""
+    torch.manual_seed(0)
+    original = build_backbone("small-8", classes=3).layer4[-1]
+    unit = randomise(RecurrentUnit(original, kind)).eval()
+    x = torch.randn(3 * frames, original.conv1.in_channels, 6, 6)
+    pieces = x.unflatten(0, (3, frames))
+    with torch.no_grad():
+        expected = original.relu(
+            residual(original, now := pieces[:, 1:].flatten(0, 1))
+            + shortcut(original, now)
+            + unit.g(pieces[:, :-1].flatten(0, 1))
+        )
+        got = unit.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last), 3)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 5])
+def test_frames_are_chosen_without_leaving_the_channels_last(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the unit's convolutions get: no kernel need turn it round first."""
+    net = build_backbone("small-8", classes=3)
+    unit = RecurrentUnit(net.layer4[-1], "convolution").to(memory_format=torch.channels_last)
+    orders = []
+    for convolution in (unit.unit.conv1, unit.g):
+        convolution.register_forward_pre_hook(lambda _, x: orders.append(x[0].stride(1)))
+    channels = net.layer4[-1].conv1.in_channels
+    unit(torch.randn(2 * frames, channels, 6, 6).to(memory_format=torch.channels_last), 2)
+    assert orders == [1, 1]
+
+
 @pytest.mark.parametrize("build", [resnet18, resnet50])
 def test_without_skips_it_is_torchvisions_network_bit_for_bit(build) -> None:
     """Same weights, same numbers: the baseline of every comparison is the plain ResNet."""

@@ -8,10 +8,11 @@ from recurrent_residual.views import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ViewSettings,
-    batch_views,
+    _normalisation,
     take_views,
     test_window,
     training_windows,
+    views_of,
 )
 
 PAPER = ViewSettings((340, 256), 224, (256, 224, 192, 168), flip=True)
@@ -47,9 +48,51 @@ def test_large_frames_are_smoothed_before_they_shrink() -> None:
     """A fine checkerboard becomes grey, not a pattern that no frame holds (320x240 for a small network)."""
     board = ((torch.arange(240)[:, None] + torch.arange(320)) % 2 * 255).to(torch.uint8).expand(1, 3, 240, 320)
     small = ViewSettings((85, 64), 56, (64, 56), flip=True)
-    assert batch_views([board], test_window(small)[None], small, torch.device("cpu"))[0, 0, 0].std() < 0.1
-    paper = batch_views([board], test_window(PAPER)[None], PAPER, torch.device("cpu"))
+    assert views_of(board[None], test_window(small)[None], small)[0, 0, 0].std() < 0.1
+    paper = views_of(board[None], test_window(PAPER)[None], PAPER)
     assert torch.equal(paper, take_views(board[None], test_window(PAPER)[None], 224))
+
+
+def naive_views(frames: torch.Tensor, windows: torch.Tensor, size: int) -> torch.Tensor:
+    """`take_views` frame by frame, in one order in memory, with the grid spelt out."""
+    mean, std = (255 * torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    views = torch.empty(*frames.shape[:3], size, size)
+    for b, (x, y, width, height) in enumerate(windows):
+        theta = torch.tensor([[[width, 0, 2 * x - 1], [0, height, 2 * y - 1]]])
+        grid = F.affine_grid(theta, [1, 1, size, size], align_corners=False)
+        for t, frame in enumerate(frames[b]):
+            pixels = frame.contiguous().float()[None]
+            sampled = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)[0]
+            views[b, t] = (sampled - mean) / std
+    return views
+
+
+@pytest.mark.parametrize("order", ["planes", "as decoded"])
+def test_views_are_those_of_the_naive_way_bit_for_bit(order: str) -> None:
+    """However the pixels lie in memory and whatever stands in the batch with them."""
+    x = frames(4, 3, 60, 80)
+    if order == "as decoded":
+        x = x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+    windows = training_windows(4, PAPER, torch.Generator().manual_seed(2))
+    assert torch.equal(take_views(x, windows, 48), naive_views(x, windows, 48))
+
+
+def test_the_order_in_memory_does_not_matter_to_what_is_smoothed() -> None:
+    x = frames(2, 2).permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+    small = ViewSettings((85, 64), 56, (64, 56), flip=True)
+    windows = training_windows(2, small, torch.Generator().manual_seed(2))
+    assert torch.equal(views_of(x, windows, small), views_of(x.contiguous(), windows, small))
+
+
+def test_views_made_within_inference_mode_leave_training_alone() -> None:
+    """What is kept from the first call must serve a training that comes after a test."""
+    _normalisation.cache_clear()
+    window = test_window(PAPER)[None]
+    with torch.inference_mode():
+        take_views(frames(1, 1, 24, 32), window, 8)
+    scale = torch.ones(1, requires_grad=True)
+    (take_views(frames(1, 1, 24, 32), window, 8) * scale).sum().backward()
+    assert scale.grad is not None and not any(kept.is_inference() for kept in _normalisation(torch.device("cpu")))
 
 
 def test_a_negative_width_mirrors() -> None:
@@ -89,15 +132,6 @@ def test_training_windows_are_the_papers_crops() -> None:
 def test_no_flip_where_it_is_switched_off() -> None:
     settings = ViewSettings((340, 256), 224, (256,), flip=False)
     assert (training_windows(500, settings, torch.Generator().manual_seed(0))[:, 2] > 0).all()
-
-
-def test_videos_of_two_sizes_stand_in_one_batch() -> None:
-    small, large = frames(1, 2, 120, 160)[0], frames(1, 2, 240, 320)[0]
-    windows = test_window(PAPER).repeat(2, 1)
-    settings = ViewSettings((340, 256), 64, (256,), flip=True)
-    got = batch_views([small, large], windows, settings, torch.device("cpu"))
-    for i, chunk in enumerate((small, large)):
-        torch.testing.assert_close(got[i], take_views(chunk[None], windows[:1], 64)[0])
 
 
 @pytest.mark.parametrize("count", [1, 7])

@@ -10,25 +10,21 @@ from typing import Any
 from torch import Tensor, nn
 
 KIND = "baseline"
+READS = "mean"
 SETTINGS = {"block": {"enum": [2, 3, 4]}, "znorm": {"type": "boolean"}}
 REQUIRED = ["block", "znorm"]
 
 
 class AveragePool(nn.Module):
-    """Softmax regression: (B, 1, D) mean vectors -> (B, classes) log-probabilities."""
+    """Softmax regression on videos' mean vectors."""
 
     def __init__(self, dimensions: int, classes: int) -> None:
         super().__init__()
         self.fc = nn.Linear(dimensions, classes)
 
-    @staticmethod
-    def summarise(frames: Tensor) -> Tensor:
-        """What the model sees of a video: its (frames, D) vectors' mean, (1, D)."""
-        return frames.mean(dim=0, keepdim=True)
-
-    def forward(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """(B, 1, D) -> (B, classes); `lengths` are all 1."""
-        return self.fc(sequences[:, 0]).log_softmax(dim=-1)
+    def forward(self, frames: Tensor, starts: Tensor, lengths: Tensor) -> Tensor:
+        """(N, D) mean vectors, of which video i's is row starts[i] -> (B, classes); `lengths` are all 1."""
+        return self.fc(frames.index_select(0, starts.to(frames.device))).log_softmax(dim=-1)
 
 
 def build(settings: dict[str, Any], dimensions: int, classes: int) -> AveragePool:

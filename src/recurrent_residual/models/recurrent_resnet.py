@@ -12,7 +12,9 @@ is torchvision's ResNet, bit for bit.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -59,8 +61,10 @@ class RecurrentUnit(nn.Module):
 
     def forward(self, x: Tensor, chunks: int) -> Tensor:
         """(chunks * T, C, H, W) -> (chunks * (T-1), C', H', W'), the frames of a chunk one after the other."""
-        x = x.unflatten(0, (chunks, -1))  # (B, T, C, H, W)
-        now, before = x[:, 1:].flatten(0, 1), x[:, :-1].flatten(0, 1)
+        # Channels last while frames are chosen: what is copied then keeps the order in which convolutions are faster.
+        x = x.permute(0, 2, 3, 1).unflatten(0, (chunks, -1))  # (B, T, H, W, C)
+        now = x[:, 1:].flatten(0, 1).permute(0, 3, 1, 2)
+        before = x[:, :-1].flatten(0, 1).permute(0, 3, 1, 2)
         # Equations 2-4, F(x) being the unit's residual branch and the ReLU that of torchvision's unit after its sum.
         return self.unit.relu(residual(self.unit, now) + shortcut(self.unit, now) + self.g(before))
 
@@ -96,6 +100,7 @@ class RecurrentResNet(nn.Module):
         self.backbone = backbone
         self.context = len(skips) + 1
         self.frames = self.context if frames is None else frames
+        self.reads = self.context if readout == "last" else self.frames
         self.readout = readout
         if self.frames < self.context:
             raise UserError(f"frames: {self.frames} are too few; {len(skips)} temporal skips need {self.context}")
@@ -121,9 +126,31 @@ class RecurrentResNet(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """Log-probabilities of the classes, (B, T, 3, H, W) -> (B, classes) in float32."""
         if self.readout == "last":
-            return self.logits(clips[:, -self.context :])[:, -1].float().log_softmax(dim=-1)
+            return self.logits(clips[:, -self.reads :])[:, -1].float().log_softmax(dim=-1)
         log_probabilities = self.logits(clips).float().log_softmax(dim=-1)  # (B, T-K, classes)
         return log_probabilities.logsumexp(dim=1) - math.log(log_probabilities.shape[1])
+
+    def dense(self, frames: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Log-probabilities of every window of `reads` frames, for which each frame goes through the network once.
+
+        Args:
+            frames: (N, 3, H, W), the frames of some videos, one video after the other.
+            lengths: how many frames each video has, at least `reads`; they add up to N.
+
+        Returns:
+            (windows, classes) in float32: of each video its n - reads + 1 windows, in the order of time.
+        """
+        ends = itertools.accumulate(lengths)
+        windows = [range(end - n, end - self.reads + 1) for n, end in zip(lengths, ends, strict=True)]  # their starts
+        kept = torch.tensor(list(itertools.chain(*windows)))
+        # Copied before there is work to wait for, and from memory from which that needs no waiting.
+        kept = (kept.pin_memory() if frames.is_cuda else kept).to(frames.device, non_blocking=True)
+        # All as if of one video: an output that sees frames of two is computed, too, and left out.
+        log_probabilities = self.logits(frames[None])[0].float().log_softmax(dim=-1)  # (N-K, classes)
+        outputs = self.reads - self.context + 1  # of a window
+        if outputs > 1:
+            log_probabilities = log_probabilities.unfold(0, outputs, 1).logsumexp(dim=-1) - math.log(outputs)
+        return log_probabilities[kept]
 
 
 def build(settings: dict[str, Any], backbone: ResNet) -> RecurrentResNet:
