@@ -1,29 +1,35 @@
 """Train one network end to end on one split with one seed (Sections 3.3 and 4).
 
-Writes into the run's folder weights.safetensors, history.jsonl (a line an epoch) and run.json (settings, time,
-versions, hardware, commit). A run that was killed goes on from the folder's checkpoint.
+Writes into the run's folder weights.safetensors, history.jsonl (a line an epoch), updates.jsonl (a line an update,
+while it trains) and run.json (settings, cost, versions, hardware, commit).
+
+However it is stopped, the same command goes on from the folder's checkpoint. Exit status 75: stopped before its end by
+engine.max_minutes or SIGUSR1; 143 and 130: by SIGTERM and Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone
-from recurrent_residual.checkpoint import fingerprint
 from recurrent_residual.chunks import cut
 from recurrent_residual.clips import check_splits
 from recurrent_residual.device import choose_device
+from recurrent_residual.engine import EngineSettings
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
-from recurrent_residual.training import TrainingSettings, train_network
+from recurrent_residual.training.checkpoint import fingerprint, remove_checkpoint
+from recurrent_residual.training.loop import train_network
+from recurrent_residual.training.settings import TrainingSettings
 from recurrent_residual.views import ViewSettings
 from recurrent_residual.weights import load_weights
 
@@ -39,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--settings", required=True, type=json.loads, help="its settings, JSON")
     parser.add_argument("--split", required=True, type=int, help="1, 2 or 3")
     parser.add_argument("--seed", required=True, type=int, help="of initialisation, order and augmentation")
+    parser.add_argument("--engine", default={}, type=json.loads, help="section `engine` of the configuration, JSON")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="the run's folder")
@@ -57,23 +64,22 @@ def main(options: argparse.Namespace) -> None:
     load_weights(backbone, options.weights, options.weights_sha256)
     network = load_model(settings["model"]).build(settings["settings"], backbone)
     training = TrainingSettings.of(settings["training"])
-    chunks = cut(train, length=network.frames, every=training.every)
-    # On the CPU the number of threads changes rounding; a GPU's result does not depend on it.
-    threads = options.threads if device.type == "cpu" else None
+    engine = EngineSettings.of(options.engine)
+    chunks = cut(train, length=network.frames, every=training.every, reads=network.reads)
     checkpoint = options.output / "checkpoint.pt"
     progress = train_network(
         network,
         chunks,
         FrameReader(options.frames),
+        name=f"{options.experiment} split {options.split} seed {options.seed}",
         settings=training,
+        engine=engine,
         view=ViewSettings.of(settings["input"]),
         seed=options.seed,
         device=device,
         workers=options.threads,
         checkpoint=checkpoint,
-        fingerprint=fingerprint(
-            json.dumps([settings, options.split, options.seed, device.type, threads]), options.manifest, options.weights
-        ),
+        fingerprint=fingerprint(json.dumps([settings, options.split, options.seed]), options.manifest, options.weights),
     )
     write_run(
         Run(options.output, options.experiment, options.split, options.seed),
@@ -83,8 +89,15 @@ def main(options: argparse.Namespace) -> None:
         provenance=provenance,
         counts={"train_clips": len(train), "train_chunks": len(chunks), "updates": progress.updates},
         seconds=progress.seconds,
+        costs={
+            "energy_joules": progress.joules,
+            "peak_memory_bytes": progress.peak_memory,
+            "starts": progress.starts,
+            "micro_batch_frames": progress.micro_batch,
+            "engine": asdict(engine),
+        },
     )
-    checkpoint.unlink(missing_ok=True)
+    remove_checkpoint(checkpoint)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from recurrent_residual.errors import UserError
+from recurrent_residual.messages import say
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -25,7 +27,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
     """Parse the command line, call `main`, print how long it worked.
 
-    A `UserError` becomes one line on standard error and exit status 1. The printed time excludes the
+    A `UserError` becomes one line on standard error and its exit status. The printed time excludes the
     interpreter's start and the imports; `scripts/benchmark_demo.py` reads it.
     """
     options = arguments.parse_args()
@@ -33,14 +35,21 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     try:
         main(options)
     except UserError as error:
-        sys.exit(f"error: {error}")
+        _leave(f"error: {error}" if error.status == UserError.status else str(error), error.status)
     except OSError as error:  # a full disk, a folder that may not be written to: the message names the file
-        sys.exit(f"error: {error}")
-    print(f"worked {time.perf_counter() - start:.2f} s", file=sys.stderr)
-    # Taking torch down module by module costs half a second a job; every file is closed and synced by now.
+        _leave(f"error: {error}", 1)
+    _leave(f"worked {time.perf_counter() - start:.2f} s", 0)
+
+
+def _leave(line: str, status: int) -> NoReturn:
+    """End the process with a last line.
+
+    Taking torch down module by module costs half a second a job; every file is closed and synced by now. It would also
+    turn the status into 120 where standard error is on a full disk.
+    """
     sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    say(line)
+    os._exit(status)
 
 
 def split_seed(text: str) -> tuple[int, int]:

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 class UserError(Exception):
     """Bad input: one line that names the file or key, says what is wrong and what to do.
 
-    `recurrent_residual.cli.run` prints it without a traceback and exits with status 1.
+    `recurrent_residual.cli.run` prints it without a traceback and exits with its `status`.
     """
+
+    status = 1
+    """The script's exit status; another one is for what is no error, but not done either."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

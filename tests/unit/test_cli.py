@@ -41,3 +41,39 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path) -> None:
         part.write_text("half of the sec")
         raise RuntimeError
     assert file.read_text() == "first" and [p.name for p in file.parent.iterdir()] == ["file.txt"]
+
+
+FULL = """
+import sys
+from recurrent_residual import cli
+from recurrent_residual.errors import UserError
+
+class Later(UserError):
+    status = 75
+
+def main(options):
+    sys.stderr = open("/dev/full", "w")
+    if options.end == "later":
+        raise Later("stopped; the same command goes on")
+    if options.end == "wrong":
+        raise UserError("bad")
+
+parser = cli.parser("")
+parser.add_argument("end")
+cli.run(main, parser)
+"""
+
+
+@pytest.mark.parametrize(("end", "status"), [("well", 0), ("wrong", 1), ("later", 75)])
+def test_the_exit_status_is_right_even_where_nothing_can_be_told(tmp_path, end: str, status: int) -> None:
+    """A log on a full disk: Snakemake goes by the status alone."""
+    script = tmp_path / "script.py"
+    script.write_text(FULL)
+    assert call(script, end).returncode == status
+
+
+def test_what_is_no_error_is_not_called_one(tmp_path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(FULL.replace('sys.stderr = open("/dev/full", "w")', "pass"))
+    assert call(script, "later").stderr == "stopped; the same command goes on\n"
+    assert call(script, "wrong").stderr == "error: bad\n"

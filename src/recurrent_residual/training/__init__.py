@@ -1,0 +1,1 @@
+"""Training a network end to end: `loop` is the training, the other files each one thing that it needs."""
