@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import cache
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -43,20 +44,26 @@ def main(options: argparse.Namespace) -> None:
     provenance = describe(device)
     clips = read_manifest(options.manifest)
     classes = class_names(clips)
+
+    @cache
+    def features(block: int, every: int) -> FeatureStore:
+        """One store for all runs, which reads each clip once."""
+        return FeatureStore(options.features, block, clips, every=every)
+
     for split, seed in options.runs:
         run = Run.within(options.output, options.experiment, split, seed)
         settings = run.read()["settings"]
-        store = FeatureStore(
-            options.features, settings["settings"]["block"], clips, every=settings["features"]["every"]
-        )
+        store = features(settings["settings"]["block"], settings["features"]["every"])
         module = load_model(settings["model"])
         baseline = Baseline(
-            module.build(settings["settings"], store.dimensions, len(classes)), ZNorm.identity(store.dimensions)
+            module.build(settings["settings"], store.dimensions, len(classes)),
+            ZNorm.identity(store.dimensions),
+            module.READS,
         )
         baseline.load_state_dict(load_file(run.weights))
         test = [i for i, clip in enumerate(clips) if clip.role(split) == "test"]
         started = time.monotonic()
-        probabilities = predict_baseline(baseline, (store.of(i) for i in test))
+        probabilities = predict_baseline(baseline, baseline.prepare(store, test))
         seconds, tested = time.monotonic() - started, [clips[i] for i in test]
         write_evaluation(run, tested, probabilities.numpy(), classes, seconds=seconds, provenance=provenance)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from recurrent_residual import cli
-from recurrent_residual.baselines import BaselineSettings, build_baseline, train_baseline
+from recurrent_residual.baselines import BaselineSettings, build_baseline, frames_dtype, train_baseline
 from recurrent_residual.clips import check_splits
 from recurrent_residual.device import choose_device
 from recurrent_residual.feature_store import FeatureStore
@@ -34,6 +34,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runs", required=True, nargs="+", type=cli.split_seed, metavar="SPLIT:SEED", help="what to train"
     )
+    parser.add_argument("--gpus", default=0, type=int, help="1: compute on the GPU if there is one")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="the folder of all runs")
     return parser
@@ -41,11 +42,12 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the stage."""
-    device = choose_device(gpus=0, threads=options.threads)
+    device = choose_device(gpus=options.gpus, threads=options.threads)
     settings, provenance = options.settings, describe(device)
     clips = read_manifest(options.manifest)
     store = FeatureStore(options.features, settings["settings"]["block"], clips, every=settings["features"]["every"])
     module = load_model(settings["model"])
+    dtype = frames_dtype(device) if module.READS == "frames" else torch.float32
     for split, seed in options.runs:
         started = time.monotonic()
         check_splits(clips, class_names(clips), [split])
@@ -54,17 +56,18 @@ def main(options: argparse.Namespace) -> None:
         baseline = build_baseline(module, settings["settings"], store, train, len(class_names(clips)))
         history = train_baseline(
             baseline,
-            (store.of(i) for i in train),
+            baseline.prepare(store, train, dtype),
             torch.tensor([clips[i].label for i in train]),
             settings=BaselineSettings.of(settings["baselines"]),
             seed=seed,
+            device=device,
         )
         write_run(
             Run.within(options.output, options.experiment, split, seed),
             baseline,
             history,
             settings=settings,
-            provenance=provenance,
+            provenance=provenance | {"features_as": str(dtype).removeprefix("torch.")},
             counts={"train_clips": len(train), "updates": int(history[-1]["updates"])},
             seconds=time.monotonic() - started,
         )
