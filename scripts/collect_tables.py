@@ -29,6 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--manifest-summary", type=Path, required=True, help="the summary that build_manifest wrote")
     parser.add_argument("--settings-json", required=True, help="the whole resolved configuration as JSON")
     parser.add_argument("--chosen", nargs="*", default=[], help="the experiments that were run")
+    parser.add_argument("--tuning", type=Path, help="tuning.json, where learning rate and epochs were tuned")
     parser.add_argument("--output", type=Path, required=True, help="tables.json")
     return parser
 
@@ -48,6 +49,7 @@ def main(options: argparse.Namespace) -> None:
         manifest=read_json(options.manifest_summary),
         settings=settings,
         chosen=options.chosen,
+        tuning=read_json(options.tuning) if options.tuning else None,
     )
     write_text(options.output, json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
 

@@ -162,6 +162,13 @@ def resolve_config(config: Mapping[str, Any]) -> dict[str, Any]:
     width, height = resolved["input"]["resize"]
     if max(*resolved["input"]["crop_sides"], resolved["input"]["size"]) > min(width, height):
         raise UserError(f"configuration: input.crop_sides and input.size must fit into input.resize, {width}x{height}")
+    for name in resolved["baselines"]["by_model"]:
+        try:
+            kind = model_literal(name, "KIND")
+        except UserError as error:
+            raise UserError(f"configuration: baselines.by_model: {error}") from None
+        if kind != "baseline":
+            raise UserError(f"configuration: baselines.by_model: {name} is a {kind}; its settings are under training")
     if not any(resolved["seeds"].values()):
         raise UserError("configuration: seeds: no split has a training; set one of split1, split2, split3")
     return resolved
@@ -200,11 +207,13 @@ def _resolve(name: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> 
     section, other = ("training", "baselines") if kind == "network" else ("baselines", "training")
     if entry[other]:
         raise UserError(f"{source}: a {kind} takes `{section}:`, not `{other}:`")
-    overridden = {**config[section], **entry[section]}
+    by_model = config[section].get("by_model", {}).get(entry["model"], {})
+    overridden = {**config[section], **by_model, **entry[section]}
     try:
         overridden = resolve_config({**config, section: overridden})[section]
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
+    overridden.pop("by_model", None)  # what another model has retrains nothing here
     settings = {"model": entry["model"], "settings": entry["settings"], section: overridden}
     if kind == "network":
         settings |= {"backbone": config["backbone"], "input": config["input"]}

@@ -8,6 +8,8 @@ table of what each clip really holds. `extraction` writes both; to read them nee
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from recurrent_residual.errors import UserError
@@ -35,21 +37,27 @@ class FrameReader:
 
     A tar is mapped and its headers read once, when a clip of its class is first asked for. It may be empty, where all
     clips of the class are damaged. A reader may be shared by threads and by forked workers; when pickled it takes only
-    the folder along.
+    what it was made with along.
+
+    `only`: names of the clips that it may read; for any other it raises `PermissionError` before it opens a file, so
+    that a job which must not see the test clips cannot. None: all.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, only: Iterable[str] | None = None) -> None:
         self.folder = Path(folder)
+        self.only = None if only is None else frozenset(only)
         self._tars = {path.stem: path for path in self.folder.glob("*.tar")}
         self._open: dict[str, tuple[memoryview, dict[str, tuple[int, int]]]] = {}
         if not self._tars:
             raise UserError(f"{self.folder}: no tar of frames; run extract_frames first")
 
-    def __reduce__(self) -> tuple[type[FrameReader], tuple[Path]]:
-        return type(self), (self.folder,)
+    def __reduce__(self) -> tuple[Callable[[Path], FrameReader], tuple[Path]]:
+        return partial(type(self), only=self.only), (self.folder,)
 
     def read(self, class_name: str, video: str, frame: int) -> memoryview:
         """The JPEG of frame `frame` of the clip `video`, not copied. Raises `UserError` when it is not there."""
+        if self.only is not None and video not in self.only:
+            raise PermissionError(f"{video}: is none of the clips that this job may read")
         tar = self._tars.get(class_name)
         if tar is None:
             raise UserError(f"{self.folder}: no tar for {class_name}, the class of {video}; run extract_frames for it")

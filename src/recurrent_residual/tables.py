@@ -19,6 +19,7 @@ from recurrent_residual.intervals import LEVEL, RESAMPLES
 from recurrent_residual.pictures import best_model, figure_of
 from recurrent_residual.results import FinishedRun
 from recurrent_residual.rows import row_owners
+from recurrent_residual.tuning.choice import compared
 
 
 def collect(
@@ -31,6 +32,7 @@ def collect(
     manifest: Mapping[str, Any],
     settings: Mapping[str, Any],
     chosen: Sequence[str],
+    tuning: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the report shows.
 
@@ -43,6 +45,7 @@ def collect(
         manifest: the summary that `build_manifest` wrote.
         settings: the whole resolved configuration.
         chosen: experiments that were run; leftovers of others in `runs` are not looked at.
+        tuning: the content of tuning.json; None where nothing was tuned.
 
     Raises:
         UserError: an experiment or a row is named that is not there, a row is named twice, or a run is damaged.
@@ -76,6 +79,7 @@ def collect(
         "decisions": [decision_of(decision, settings) for decision in decisions["decisions"]],
         "marks": dict(decisions["marks"]),
         "deviations": list(decisions["deviations"]),
+        "tuning": tuning_of(tuning, results),
         "dataset": dict(settings["dataset"]),
         "clips": dict(clips),
         "manifest": dict(manifest),
@@ -205,28 +209,38 @@ def provenance(run: FinishedRun) -> dict[str, Any]:
         "error": run.metrics["error"],
         "videos": run.metrics["videos"],
         "evaluation_seconds": run.metrics.get("seconds"),
+        **dict.fromkeys(("energy_joules", "peak_memory_bytes")),  # a run from before they were asked for lacks them
         **{key: value for key, value in run.record.items() if key not in ("experiment", "model")},
         "history": run.history,
     }
 
 
 def summary_of(runs: Sequence[FinishedRun], *, expected: int) -> dict[str, Any]:
-    """All runs together: how many, how long, on what, from which commits."""
+    """All runs together: how many, how long, with how much energy (where it was measured), on what, which commits."""
 
     def counted(values: Sequence[str]) -> list[str]:
         return [value for value, _ in Counter(values).most_common()]
 
     records = [run.record for run in runs]
+    energies = [record["energy_joules"] for record in records if record.get("energy_joules") is not None]
     return {
         "runs": len(runs),
         "runs_expected": expected,
         "training_seconds": sum(record["seconds"] for record in records),
+        "energy": {"joules": sum(energies), "runs": len(energies)} if energies else None,
         "devices": counted([f"{record['hardware']} ({record['device']})" for record in records]),
         "threads": sorted({record["threads"] for record in records}),
         "commits": counted([record["commit"] for record in records]),
         "versions": counted([", ".join(f"{k} {v}" for k, v in record["versions"].items()) for record in records]),
         "finished": max((record["finished"] for record in records), default=None),
     }
+
+
+def tuning_of(tuning: Mapping[str, Any] | None, results: Mapping[str, Result]) -> dict[str, Any] | None:
+    """The tuning, with the experiments of this report that used its choice and those that did not."""
+    if tuning is None:
+        return None
+    return compared(tuning, {name: [run.record for run in result.all_runs] for name, result in results.items()})
 
 
 def decision_of(decision: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

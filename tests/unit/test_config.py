@@ -146,3 +146,30 @@ def test_schemas_are_schemas() -> None:
 
     for file in (CONFIG / "schema").glob("*.yaml"):
         Draft202012Validator.check_schema(yaml.safe_load(file.read_text()))
+
+
+def test_settings_by_model_reach_its_baselines_and_no_other() -> None:
+    """Experiment before model before section; a model's own settings are no part of another model's jobs."""
+    entries = read_experiments(CONFIG / "experiments.yaml")
+    entries["block2_gru"]["baselines"] = {"epochs": 3}
+    config = resolve_config({"baselines": {"epochs": 7, "by_model": {"gru": {"epochs": 5, "learning_rate": 0.5}}}})
+    before = resolve_experiments(resolve_config({"baselines": {"epochs": 7}}), entries)
+    experiments = resolve_experiments(config, entries)
+    own = {name: experiments[name].settings["baselines"] for name in ("block4_gru", "block2_gru")}
+    assert [(s["epochs"], s["learning_rate"], s["batch"]) for s in own.values()] == [(5, 0.5, 64), (3, 0.5, 64)]
+    for name, experiment in experiments.items():
+        if experiment.model != "gru":
+            assert experiment.settings == before[name].settings
+
+
+@pytest.mark.parametrize(
+    ("by_model", "message"),
+    [
+        ({"grru": {}}, r"baselines.by_model: model: 'grru' is no module"),
+        ({"recurrent_resnet": {}}, r"recurrent_resnet is a network; its settings are under training"),
+        ({"gru": {"epoch": 1}}, r"unknown key 'baselines.by_model.gru.epoch'; did you mean 'epochs'"),
+    ],
+)
+def test_settings_by_model_are_checked(by_model: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve_config({"baselines": {"by_model": by_model}})

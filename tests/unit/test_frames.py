@@ -221,3 +221,18 @@ def test_settings_out_of_range(tmp_path: Path, every: int, quality: int) -> None
     with pytest.raises(UserError, match="every must be 1 or more"):
         extract_frames([listed(1)], tmp_path, tmp_path / "x.tar", tmp_path / "x.tsv", every=every, quality=quality)
     assert not list(tmp_path.iterdir())
+
+
+def test_guarded_reader_opens_nothing_of_other_clips(folder: Path, tmp_path: Path) -> None:
+    """With `only`, any other clip is refused before its class's tar is opened, also in a worker's copy."""
+    allowed = listed(next(iter(LENGTHS))).video
+    whole = bytes(FrameReader(folder).read("Archery", allowed, 0))
+    (tmp_path / "Archery.tar").write_bytes((folder / "Archery.tar").read_bytes())
+    (tmp_path / "Bowling.tar").write_bytes(b"garbage")
+    reader = FrameReader(tmp_path, only=[allowed])
+    for own in (reader, pickle.loads(pickle.dumps(reader))):
+        for class_name in ("Archery", "Bowling"):
+            with pytest.raises(PermissionError, match="v_Archery_g99_c01: is none of the clips that this job may read"):
+                own.read(class_name, "v_Archery_g99_c01", 0)
+        assert not own._open
+        assert bytes(own.read("Archery", allowed, 0)) == whole
