@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 
 CODE = (":/src", ":/scripts", ":/workflow")
+DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def commit() -> str:
@@ -52,14 +54,35 @@ def hardware(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
+def driver() -> str | None:
+    """The version of NVIDIA's driver as Linux tells it; None without one."""
+    try:
+        first = DRIVER.read_text().partition("\n")[0]
+    except OSError:
+        return None
+    # NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Thu Jan 23 ...
+    return next((word for word in first.split() if re.fullmatch(r"\d+(\.\d+)+", word)), None)
+
+
+def versions(device: torch.device) -> dict[str, str]:
+    """Versions of what the numbers depend on; on a GPU those of CUDA, cuDNN and the driver, too."""
+    packages = ("torch", "torchvision", "numpy")
+    found = {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+    if device.type == "cuda":
+        own = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "driver": driver()}
+        found |= {name: str(version) for name, version in own.items() if version is not None}
+    return found
+
+
 def describe(device: torch.device) -> dict[str, object]:
     """Commit, versions, hardware, command line and time, now: ask before the work, for code may change meanwhile."""
-    packages = ("torch", "torchvision", "numpy")
+    gpu = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
     return {
         "device": device.type,
         "hardware": hardware(device),
+        "gpu_memory_bytes": gpu,
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "versions": versions(device),
         "commit": commit(),
         "command": shlex.join(["python", *sys.argv]),
         "started": now(),

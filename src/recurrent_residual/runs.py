@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import nn
 
 from recurrent_residual.files import atomic, write_text
 from recurrent_residual.provenance import now
+
+COSTS = ("energy_joules", "peak_memory_bytes", "starts", "micro_batch_frames", "engine")
+"""What `write_run` may be told of a training's cost; null in run.json where nobody told it.
+
+The GPU's energy, and the most memory in use, over all starts (`meter.Meter`); how often the training was started;
+frames that went through the network at once; the engine's settings.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,24 @@ def write_run(
     provenance: dict[str, object],
     counts: dict[str, int],
     seconds: float,
+    costs: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a training's weights, history and description; run.json last, so that it vouches for the others."""
+    """Write a training's weights, history and description; run.json last, so that it vouches for the others.
+
+    Args:
+        run: where.
+        model: what was trained.
+        history: a line an epoch.
+        settings: of the experiment, with all that it depends on.
+        provenance: of `provenance.describe`, from before the training.
+        counts: clips, chunks, updates.
+        seconds: the training's, over all starts.
+        costs: any of `COSTS`.
+    """
+    from safetensors.torch import save_file  # here, since a GPU machine's benchmarks do without it
+
+    unknown = set(costs or {}) - set(COSTS)
+    assert not unknown, f"costs: {unknown} are none of {COSTS}"
     state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
     with atomic(run.weights) as part:
         save_file(state, part)
@@ -62,6 +85,8 @@ def write_run(
         **counts,
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(seconds, 3),
+        **dict.fromkeys(COSTS),
+        **(costs or {}),
         **provenance,
         "finished": now(),
     }

@@ -130,6 +130,7 @@ def write_run(runs: Path, experiment: str, split: int, seed: int, *, accuracy: f
             "parameters": 23_500_000,
             "updates": 40,
             "seconds": 60.0 + seed,
+            "micro_batch_frames": 128,
             "device": "cpu",
             "hardware": "A processor & co",
             "threads": 2,

@@ -243,6 +243,23 @@ def test_each_run_stands_on_the_page_with_its_command(page: Page, tables: dict[s
     assert "0123456789+changes" in page.text
 
 
+def test_cost_stands_at_the_top_and_with_each_run(tables: dict[str, Any], page: Page) -> None:
+    """Time, energy and memory; what was not measured is said to be so and shown as a dash, not as 0."""
+    top = "Energy of the GPU, all runs"
+    assert f"{top}not measured" in page.text
+    assert "Energy of the GPU: not measured." in latex.render(tables, TEMPLATES)
+    measured = json.loads(json.dumps(tables))
+    first, second = measured["experiments"]["control_no_skip"]["runs"][:2]
+    first |= {"energy_joules": 4.5e6, "peak_memory_bytes": 20 * 2**30}
+    measured["summary"]["energy"] = {"joules": 4.5e6, "runs": 1}
+    shown = Page(html.render(measured, TEMPLATES))
+    assert f"{top}1.2 kWhmeasured in 1 of 30 runs" in shown.text
+    assert "1.2 kWh (measured in 1 of 30 runs)" in latex.render(measured, TEMPLATES)
+    rows = [" ".join(row.split()) for row in shown.rows]
+    assert sum("1 min 1 s 1.2 kWh 20.0 GiB 40" in row for row in rows) == 1
+    assert second["energy_joules"] is None and any("1 min 2 s – – 40" in row for row in rows)
+
+
 def test_pictures_are_there_with_a_text_for_the_blind(source: str) -> None:
     """Position, context, training curves and confusion matrix, each described."""
     labels = re.findall(r'<svg role="img" aria-label="([^"]+)"', source)
@@ -340,3 +357,12 @@ def test_points_carry_their_sign(value: float | None, text: str) -> None:
 def test_durations(seconds: float | None, text: str) -> None:
     """Times in the unit that fits."""
     assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("joules", "text"),
+    [(1800, "0.5 Wh"), (43_200, "12 Wh"), (3.5e6, "972 Wh"), (3.6e6, "1.0 kWh"), (5.4e9, "1,500.0 kWh"), (None, "–")],
+)
+def test_energies(joules: float | None, text: str) -> None:
+    """Energy in the unit that fits."""
+    assert words.energy(joules) == text

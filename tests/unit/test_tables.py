@@ -279,6 +279,19 @@ def test_every_number_has_its_provenance(runs: Path, collected: Callable[..., di
         assert [line["epoch"] for line in run["history"]] == [1, 2, 3, 4]
 
 
+def test_energy_is_summed_over_the_runs_that_measured_it(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
+    """A sum over some of the runs says of how many; where none was measured there is no sum, and certainly no 0."""
+    assert collected()["summary"]["energy"] is None
+    for seed, joules in ((1, 1000.0), (2, 500.0), (3, None)):
+        path = runs / "control_no_skip" / "split1" / f"seed{seed}" / "run.json"
+        write_json(path, {**read_json(path), "energy_joules": joules, "peak_memory_bytes": 10**9 * seed})
+    tables = collected()
+    assert tables["summary"]["energy"] == {"joules": 1500.0, "runs": 2}
+    listed = tables["experiments"]["control_no_skip"]["runs"]
+    assert [run["energy_joules"] for run in listed] == [1000.0, 500.0, None, None, None]
+    assert [run["peak_memory_bytes"] for run in listed] == [10**9, 2 * 10**9, 3 * 10**9, None, None]
+
+
 def test_best_model_has_the_least_mean_and_its_matrix_adds_up(
     runs: Path, collected: Callable[..., dict[str, Any]]
 ) -> None:

@@ -50,6 +50,23 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def energy(joules: float | None) -> str:
+    """Energy as electricity is sold, two digits and more: 12 Wh, 3.4 kWh; a dash for None."""
+    if joules is None:
+        return DASH
+    watt_hours = joules / 3600
+    if watt_hours >= 999.5:
+        return f"{watt_hours / 1000:,.1f} kWh"
+    return f"{watt_hours:.0f} Wh" if watt_hours >= 9.95 else f"{watt_hours:.2g} Wh"
+
+
+def memory(size: int | None) -> str:
+    """A number of bytes as memory is sold: 310 MiB, 18.4 GiB; a dash for None."""
+    if size is None:
+        return DASH
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
 def count(value: int | None) -> str:
     """A number of things, with commas at the thousands."""
     return DASH if value is None else f"{value:,}"
@@ -103,6 +120,8 @@ FILTERS = {
     "interval": interval,
     "points_interval": points_interval,
     "duration": duration,
+    "energy": energy,
+    "memory": memory,
     "count": count,
     "splits": splits,
     "verdict": verdict,
