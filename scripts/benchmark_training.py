@@ -1,190 +1,259 @@
-"""Training frames a second of recurrent-residual networks, beside the plain ResNet on the same frames.
+"""Measure training and test on this machine, beside their peers, within so many minutes.
 
-The plain ResNet is torchvision's, trained on the same frames one by one. Both do what a training does with a batch:
-views of the frames, forward, loss, backward, a step of Adam; on a GPU in bf16. A variant and the plain network take
-turns, a turn being a few steps; a ratio is that of two turns that follow each other, so that other work on the machine
-meets both. Frames count as read: all T of a chunk, also where a variant need not compute all of them to the end.
+    python scripts/benchmark_training.py --output performance     ResNet-50 on a GPU, in less than 8 minutes
+    python scripts/benchmark_training.py --quick                  the same with a small network, about a minute on a CPU
+
+Needs torch, torchvision, numpy and Pillow, and nothing else: it makes its frames itself. nvidia-ml-py or
+nvidia-smi tell how busy the GPU is. Each table is printed, and with --output written, as soon as it is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
+import gc
+import os
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 import torch
-import torch.nn.functional as F
-import torchvision
-from torch import Tensor, nn
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone
-from recurrent_residual.device import autocast, choose_device, place
+from recurrent_residual.benchmarks.bench import Bench
+from recurrent_residual.benchmarks.compiling import compiler_failure
+from recurrent_residual.benchmarks.end_to_end import Speeds, how, training_speeds
+from recurrent_residual.benchmarks.evaluation import FEATURES, TEST, test_speeds
+from recurrent_residual.benchmarks.made_frames import make_frames
+from recurrent_residual.benchmarks.networks import NETWORK
+from recurrent_residual.benchmarks.paper_cost import cost_rows
+from recurrent_residual.benchmarks.peak import copy_bandwidth, matrix_peak
+from recurrent_residual.benchmarks.resident import Resident, network_speeds, peer_speeds
+from recurrent_residual.benchmarks.results import Clock, Number, Results
+from recurrent_residual.device import choose_device
 from recurrent_residual.errors import UserError
-from recurrent_residual.models.recurrent_resnet import RecurrentResNet
-from recurrent_residual.provenance import hardware
-from recurrent_residual.views import ViewSettings, batch_views, training_windows
+from recurrent_residual.provenance import commit, hardware, versions
 
-CLASSES = 101
-# Variants of experiments.yaml; T is the number of skips + 1, or `frames`.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "identity, T=2": {"skips": ["layer4.-1"], "kind": "identity"},
-    "convolution, T=2": {"skips": ["layer4.-1"], "kind": "convolution"},
-    "non-linear, T=2": {"skips": ["layer4.-1"], "kind": "nonlinear"},
-    "identity, T=3": {"skips": ["layer4.-2", "layer4.-1"]},
-    "identity, T=5": {"skips": ["layer3.-2", "layer3.-1", "layer4.-2", "layer4.-1"]},
-    "control: no skip, average, T=2": {"skips": [], "frames": 2, "readout": "average"},
+FRAMES_STEP = 30  # a pass holds a multiple of it, so that chunks of 2, 3 and 5 frames fill it
+# Of the time: torch.compile takes about half a minute a network, cuDNN's choice of kernels seconds.
+SHARES = {
+    "device": 2,
+    "networks": 18,
+    "compiled": 30,
+    "peers": 10,
+    "end to end": 25,
+    "example": 5,
+    "test": 4,
+    "test from JPEGs": 6,
 }
-FRAMES_STEP = 30
-"""A batch holds a multiple of it, so that chunks of 2, 3 and 5 frames fill it."""
-
-
-class Plain(nn.Module):
-    """torchvision's ResNet on a chunk's frames, each by itself."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Log-probabilities of the classes, (B, T, 3, H, W) -> (B * T, classes)."""
-        return self.backbone(clips.flatten(0, 1)).float().log_softmax(dim=-1)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Frames a second of a variant and of the plain network, turn by turn."""
-
-    variant: list[float]
-    plain: list[float]
-
-    @property
-    def ratios(self) -> list[float]:
-        """Variant to plain, each from two turns that follow each other."""
-        return [v / p for v, p in zip(self.variant, self.plain, strict=True)]
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--architecture", help="small-16 if not given, on a GPU resnet50")
-    parser.add_argument("--size", type=int, help="side of the views in pixels; 48 if not given, on a GPU 224")
-    parser.add_argument("--frames", default=60, type=int, help=f"frames in a step, a multiple of {FRAMES_STEP}")
-    parser.add_argument("--steps", default=4, type=int, help="steps in a turn")
-    parser.add_argument("--rounds", default=20, type=int, help="turns of each variant")
-    parser.add_argument("--threads", default=1, type=int, help="processor threads")
+    parser.add_argument("--minutes", type=float, help="time for all, about; 6 if not given, 1 with --quick")
+    parser.add_argument("--quick", action="store_true", help="a small network and few turns, to see all of it work")
+    parser.add_argument("--architecture", help="resnet50 if not given; small-16 with --quick or without a GPU")
+    parser.add_argument(
+        "--size", type=int, help="side of the views in pixels; 224 if not given, 48 for a small network"
+    )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        help=f"frames in a pass, a multiple of {FRAMES_STEP}; 120, for a small network 60; "
+        "lower it where memory is short",
+    )
+    parser.add_argument(
+        "--steps", type=int, help="passes to an update; 14, which is 1%% of UCF-101, for a small network 4"
+    )
+    parser.add_argument("--rounds", type=int, help="turns of each network, while there is time; 20, with --quick 2")
+    parser.add_argument("--workers", type=int, help="threads or processes that decode; as many as there are cores")
+    parser.add_argument("--threads", default=1, type=int, help="processor threads that compute, where there is no GPU")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="measure torch.compile; on a GPU if not given"
+    )
+    parser.add_argument("--epochs", default=10, type=int, help="of each of the paper's trainings, for the sum of hours")
+    parser.add_argument("--output", type=Path, help="write the tables to this name with .md, and with .json")
     return parser
 
 
-def trainer(
-    network: nn.Module, frames: Tensor, length: int, view: ViewSettings, device: torch.device
-) -> Callable[[], None]:
-    """A function that trains `network` for one step on `frames`, (N, 3, H, W) uint8, in chunks of `length`."""
-    place(network, device).train()
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
-    chunks = list(frames.unflatten(0, (-1, length)))
-    windows = training_windows(len(chunks), view, torch.Generator().manual_seed(0))
-    outputs = len(frames) if isinstance(network, Plain) else len(chunks)
-    labels = torch.arange(outputs, device=device) % CLASSES
+def fill_in(options: argparse.Namespace, *, gpu: bool) -> None:
+    """The defaults, which depend on the device and on each other."""
 
-    def step() -> None:
-        x = batch_views(chunks, windows, view, device)
-        with autocast(device):
-            log_probabilities = network(x)
-        loss = F.nll_loss(log_probabilities, labels)
-        loss.backward()
-        loss.item()  # a training reads it at each step, which makes a GPU wait
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+    def default(name: str, value: object) -> None:
+        if getattr(options, name) is None:
+            setattr(options, name, value)
 
-    return step
+    default("minutes", 1 if options.quick else 6)
+    default("architecture", "resnet50" if gpu and not options.quick else "small-16")
+    small = options.architecture.startswith("small")
+    default("size", 48 if small else 224)
+    default("frames", 60 if small else 120)
+    default("steps", 4 if small else 14)
+    default("rounds", 2 if options.quick else 20)
+    default("workers", len(os.sched_getaffinity(0)))
+    default("compile", gpu)
+    if options.frames < 1 or options.frames % FRAMES_STEP:
+        raise UserError(f"--frames {options.frames}: must be a multiple of {FRAMES_STEP}, for chunks of 2, 3 and 5")
 
 
-def measure(
-    networks: dict[str, RecurrentResNet], plain: Plain, options: argparse.Namespace, device: torch.device
-) -> dict[str, Speed]:
-    """Train all in turns; frames a second of each turn."""
-    size = options.size
-    frames = torch.randint(0, 256, (options.frames, 3, size * 9 // 8, size * 3 // 2), dtype=torch.uint8)
-    view = ViewSettings((size * 3 // 2, size * 9 // 8), size, (size * 9 // 8, size, size * 3 // 4), flip=True)
-
-    def turn(step: Callable[[], None]) -> float:
-        _synchronise(device)
-        started = time.perf_counter()
-        for _ in range(options.steps):
-            step()
-        _synchronise(device)
-        return options.steps * options.frames / (time.perf_counter() - started)
-
-    # The plain network gets the same chunks, so that cutting views, a window a chunk, costs both the same.
-    steps = {
-        name: [trainer(n, frames, network.frames, view, device) for n in (network, plain)]
-        for name, network in networks.items()
-    }
-    for pair in steps.values():
-        for step in pair:
-            turn(step)  # allocations and the choice of kernels
-    speeds = {name: Speed([], []) for name in networks}
-    for number in range(options.rounds):
-        for name, (step, step_plain) in steps.items():
-            turns = [(speeds[name].variant, step), (speeds[name].plain, step_plain)]
-            for rates, train in turns if number % 2 else reversed(turns):
-                rates.append(turn(train))
-    return speeds
+def machine(options: argparse.Namespace, device: torch.device) -> str:
+    """Machine, versions and commit, in one line."""
+    precision = "bf16" if device.type == "cuda" else f"float32, threads that compute: {options.threads}"
+    packages = ", ".join(f"{name} {version}" for name, version in versions(device).items())
+    return f"{hardware(device)}, {precision}; {options.workers} cores; {packages}; commit {commit()[:12]}"
 
 
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def device_rates(bench: Bench) -> tuple[float | None, float]:
+    """Measure what the device can do at best: FLOP/s of its matrix products, bytes/s of its memory.
 
-
-def table(speeds: dict[str, Speed]) -> str:
-    """Medians, and the quartiles of the ratios, as Markdown."""
-    lines = [
-        "| network | frames/s | plain ResNet, frames/s | times plain: median (quartiles) |",
-        "|---|---:|---:|---:|",
+    A processor's convolutions are of another library than its matrix products, and pass them by far: None.
+    """
+    gpu = bench.device.type == "cuda"
+    seconds = bench.left("device") / 4
+    peaks = matrix_peak(bench.device, (4096, 8192, 16384) if gpu else (512, 1024, 2048), seconds=seconds)
+    bandwidth = copy_bandwidth(bench.device, 4 * 2**30 if gpu else 256 * 2**20, seconds=seconds)
+    kind = "bf16" if gpu else "float32"
+    rows = [
+        {"what": f"matrix product, {kind}, side {side:,}", "rate": Number(rate / 1e12, "{:,.2f} TFLOP/s")}
+        for side, rate in peaks.items()
     ]
-    for name, speed in speeds.items():
-        rates = f"{statistics.median(speed.variant):,.0f} | {statistics.median(speed.plain):,.0f}"
-        low, middle, high = quartiles(speed.ratios)
-        lines.append(f"| {name} | {rates} | {middle:.3f} ({low:.3f} to {high:.3f}) |")
-    return "\n".join(lines)
+    rows.append({"what": "copy in memory, read and written", "rate": Number(bandwidth / 1e9, "{:,.1f} GB/s")})
+    bench.results.table("The device at its best", rows)
+    return max(peaks.values()) if gpu else None, bandwidth
 
 
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    """The 25th, 50th and 75th percentile."""
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
+def limits(bench: Bench, peak: float | None, bandwidth: float | None, network: Resident | None, speeds: Speeds) -> None:
+    """Print what takes a frame's time."""
+    seconds: dict[str, float] = {}
+    if network and peak:
+        seconds["arithmetic, at the matrix peak"] = network.flops / peak
+    if network and bandwidth:
+        operations = "memory, what PyTorch's operations, not compiled, read and write at least, at the copy's speed"
+        seconds[operations] = network.traffic / bandwidth
+    seconds |= {
+        "the network in training, on input that lies on the device": 1 / speeds.network,
+        "the same with the views, made on the device": 1 / speeds.resident,
+        "the loader alone: JPEGs decoded, views on the device": 1 / speeds.loader,
+        "the training loop": 1 / speeds.loop,
+    }
+    rows = [{"what": what, "microseconds a frame": Number(1e6 * each, "{:,.1f}")} for what, each in seconds.items()]
+    shared = (
+        "" if bench.device.type == "cuda" else " Here network and loader share the processor, and their times add up."
+    )
+    note = (
+        f"{NETWORK}, {how(speeds.compiled)}. On a GPU network and loader work side by side, and the slower is the "
+        f"limit.{shared}"
+    )
+    bench.results.table("Where the time goes", rows, note)
+
+
+def paper_hours(
+    bench: Bench, networks: dict[str, Resident], speeds: Speeds, tests: Mapping[str, float] | None, epochs: int
+) -> None:
+    """Print what the paper's trainings, their tests and the baselines' features would take."""
+    share = speeds.loop / speeds.network
+    sizes, own = {}, {}
+    for name, resident in networks.items():
+        network = bench.network(name)
+        # The loop's own network is measured anew beside the loop, and like it compiled or not.
+        compiled = speeds.compiled if name == NETWORK else resident.compiled
+        row = f"{name} ({how(compiled)})"
+        sizes[row] = (network.frames, network.reads)
+        own[row] = speeds.network if name == NETWORK else resident.speed
+    tested = (
+        "The tests have disjoint windows, and all run at the speed from JPEGs that the one network has above; the "
+        "features are those of all clips, extracted once. Their clips are taken to be as long as split 1's train clips."
+        if tests
+        else "Tests and features were not measured, and come on top."
+    )
+    note = (
+        f"An extrapolation, for UCF-101: frames of an epoch on split 1 x {epochs} epochs x train clips of all runs / "
+        f"those of split 1, / frames/s end to end, which is the speed on input that lies on the device x {share:.3f}, "
+        f"the share that the training loop has of it with {NETWORK}, both {how(speeds.compiled)}. {tested} Left out: "
+        "compiling, checkpoints, and the baselines' own trainings, which need no GPU (scripts/benchmark_baselines.py "
+        "measures them)."
+    )
+    title = f"Hours of the paper's trainings, {bench.architecture} at {bench.size}x{bench.size}"
+    rows = cost_rows(
+        own,
+        sizes,
+        share=share,
+        epochs=epochs,
+        test=tests[TEST] if tests else None,
+        features=tests[FEATURES] if tests else None,
+    )
+    bench.results.table(title, rows, note)
 
 
 def main(options: argparse.Namespace) -> None:
-    """Measure and print."""
-    if options.frames < 1 or options.frames % FRAMES_STEP:
-        raise UserError(f"--frames {options.frames}: must be a multiple of {FRAMES_STEP}, for chunks of 2, 3 and 5")
+    """Measure and print; a part that fails says so, and the others go on."""
     device = choose_device(gpus=options.gpus, threads=options.threads)
-    gpu = device.type == "cuda"
-    options.architecture = options.architecture or ("resnet50" if gpu else "small-16")
-    options.size = options.size or (224 if gpu else 48)
+    fill_in(options, gpu=device.type == "cuda")
     torch.manual_seed(0)
-    plain = Plain(build_backbone(options.architecture, classes=CLASSES))
-    networks = {
-        name: RecurrentResNet(build_backbone(options.architecture, classes=CLASSES), **settings)
-        for name, settings in VARIANTS.items()
-    }
-    print(
-        f"{hardware(device)}, {'bf16' if gpu else f'float32, {options.threads} thread(s)'}; torch {torch.__version__}, "
-        f"torchvision {torchvision.__version__}, Python {platform.python_version()}\n"
-        f"{options.architecture}, {options.size}x{options.size} pixels, {options.frames} frames a step, "
-        f"{options.steps} steps a turn, {options.rounds} turns\n"
-    )
-    print(table(measure(networks, plain, options, device)))
+    torch.backends.cudnn.benchmark = True
+    results = Results(options.output)
+    clock = Clock(60 * options.minutes, SHARES)
+    failed = []
+
+    def attempt(part: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return part(*arguments)
+        except Exception as error:
+            traceback.print_exc()
+            results.text(f"{part.__name__}: failed, {type(error).__name__}: {error}")
+            failed.append(part.__name__)
+            return None
+        finally:
+            gc.collect()
+            torch.cuda.empty_cache()
+
+    results.text(machine(options, device))
+    if options.compile and (failure := compiler_failure(device)):
+        results.text(f"torch.compile does not work here, and is left out: {failure}")
+        options.compile = False
+    with TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        frames = Path(folder) / "frames"
+        classes, of_class, samples = (4, 2, 10) if options.quick else (20, 4, 25)
+        clips = make_frames(frames, classes=classes, clips=of_class, samples=samples, processes=options.workers)
+        size = sum(tar.stat().st_size for tar in frames.iterdir()) / (classes * of_class * samples)
+        results.text(
+            f"{options.architecture}, {options.size}x{options.size} pixels, {options.frames} frames at once, updates "
+            f"of {options.steps} such passes, at most {options.rounds} turns. {classes * of_class * samples:,} frames "
+            f"made in {time.perf_counter() - started:.1f} s, {size / 1000:.1f} kB each."
+        )
+        bench = Bench(
+            device=device,
+            architecture=options.architecture,
+            size=options.size,
+            frames=options.frames,
+            steps=options.steps,
+            rounds=options.rounds,
+            workers=options.workers,
+            compile=options.compile,
+            small=options.architecture.startswith("small"),
+            clips=clips,
+            folder=frames,
+            clock=clock,
+            results=results,
+        )
+        peak, bandwidth = attempt(device_rates, bench) or (None, None)
+        networks = attempt(network_speeds, bench, peak)
+        attempt(peer_speeds, bench, peak)
+        speeds = attempt(training_speeds, bench)
+        tests = attempt(test_speeds, bench)
+        if speeds:
+            attempt(limits, bench, peak, bandwidth, networks[NETWORK] if networks else None, speeds)
+        if networks and speeds:
+            attempt(paper_hours, bench, networks, speeds, tests, options.epochs)
+    if failed:
+        raise UserError(f"not measured: {', '.join(failed)}; what is above says why")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -75,41 +74,23 @@ def test_watching_finds_the_jobs_and_their_memory(script, tmp_path: Path) -> Non
     assert usage.memory > 200_000_000
 
 
-def test_ratios_pair_turns_that_follow_each_other(script) -> None:
-    """The median of the ratios, not the ratio of the medians: a slow moment of the machine meets both of a pair."""
-    training = script("benchmark_training")
-    speed = training.Speed(variant=[90.0, 45.0, 9.0], plain=[100.0, 50.0, 9.0])
-    assert speed.ratios == [0.9, 0.9, 1.0]
-    assert "| a | 45 | 50 | 0.900 (0.900 to 0.950) |" in training.table({"a": speed})
-
-
-def test_training_benchmark_runs() -> None:
-    """Every variant trains beside the plain network, without what a GPU machine lacks (av, simplejpeg, snakemake)."""
-    block = "import sys; sys.modules.update(dict.fromkeys(['av', 'simplejpeg', 'snakemake']))"
-    settings = {"architecture": "small-8", "size": 32, "frames": 30, "steps": 1, "rounds": 1, "gpus": 0}
-    arguments = [f"--{key}={value}" for key, value in settings.items()]
-    path = str(SCRIPTS / "benchmark_training.py")
-    code = f"{block}; import runpy; sys.argv = {[path, *arguments]!r}; runpy.run_path({path!r}, run_name='__main__')"
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent / "src")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 6 and all(float(row.split("|")[4].split()[0]) > 0 for row in rows)
-
-
-def test_frames_must_fill_chunks_of_every_length(script) -> None:
-    """Else the variants would not train on the same number of frames."""
-    training = script("benchmark_training")
-    with pytest.raises(UserError, match="--frames 32"):
-        training.main(training.arguments().parse_args(["--frames", "32"]))
-
-
 def test_a_new_section_leaves_the_others(script) -> None:
-    """`--only` replaces its own section, whatever the order in which they were measured."""
+    """`--only` replaces its own section, whatever the order in which they were measured; each file has its own."""
     benchmark = script("benchmark")
-    first = benchmark.merge("", {benchmark.TITLES["demo"]: "of the demo"})
-    both = benchmark.merge(first, {benchmark.TITLES["training"]: "old\n\n| a | table |"})
-    new = benchmark.merge(both, {benchmark.TITLES["training"]: "new"})
-    assert "of the demo" in new and "new" in new and "old" not in new
-    assert new.index(benchmark.TITLES["training"]) < new.index(benchmark.TITLES["demo"])
-    assert benchmark.merge(new, {}) == new
+    file = benchmark.SECTIONS["loader"].file
+    first = benchmark.merge("", file, {"loader": "of the loader"})
+    both = benchmark.merge(first, file, {"training": "old\n\n### A table\n\n| a | table |"})
+    new = benchmark.merge(both, file, {"training": "new"})
+    assert "of the loader" in new and "new" in new and "old" not in new
+    titles = [benchmark.SECTIONS[name].title for name in ("training", "loader")]
+    assert new.index(f"## {titles[0]}") < new.index(f"## {titles[1]}")
+    assert benchmark.merge(new, file, {}) == new
+    assert "of the loader" not in benchmark.merge(new, benchmark.SECTIONS["demo"].file, {})
+
+
+def test_every_benchmark_has_its_script(script) -> None:
+    """`make benchmark` calls what is there, with arguments that it takes."""
+    benchmark = script("benchmark")
+    for command in benchmark.commands(list(benchmark.SECTIONS), SCRIPTS).values():
+        parser = script(Path(command[0]).stem).arguments()
+        assert parser.parse_args(command[1:])

@@ -1,0 +1,1 @@
+"""Measuring speed and cost beside peers. Needs torch, torchvision, numpy and Pillow, and nothing else."""
