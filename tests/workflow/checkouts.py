@@ -41,8 +41,8 @@ TINY: dict[str, Any] = {
     "input": {"resize": [32, 24], "size": 16, "crop_sides": [24, 20], "flip": True},
     "backbone": {"architecture": "small-8", "weights": "stills"},
     "pretraining": {"images": 64, "epochs": 1, "batch": 32, "size": 16},
-    "baselines": {"epochs": 1},
-    "training": {"epochs": 1, "update_fraction": 0.5, "micro_batch": 64},
+    "baselines": {"epochs": 1, "by_model": {"gru": {"epochs": 1}}},
+    "training": {"epochs": 1, "update_fraction": 0.5},
     "threads": 1,
     "report": {"comparable": False, "notice": "Three classes and one epoch: a test of the workflow."},
 }

@@ -46,7 +46,8 @@ EDITED_CODE = {
     f"{PACKAGE}/models/gru.py": jobs_for({"block2_gru"}),
     f"{PACKAGE}/models/average_pool.py": jobs_for({"block4_average_znorm"}),
     f"{PACKAGE}/models/recurrent_resnet.py": jobs_for(NETWORKS),
-    f"{PACKAGE}/training.py": jobs_for(NETWORKS),
+    f"{PACKAGE}/training/loop.py": jobs_for(NETWORKS),
+    f"{PACKAGE}/baselines.py": jobs_for(BASELINES),
     f"{PACKAGE}/report/plots.py": Plan(counted("render_html"), set(), set()),
     f"{PACKAGE}/report/latex.py": Plan(counted("render_latex"), set(), set()),
     "report/templates/style.css": Plan(counted("render_html"), set(), set()),
@@ -136,7 +137,10 @@ def test_changed_title(populated: Checkout) -> None:
     ("section", "change", "again"),
     [
         ("training", {"epochs": 2}, NETWORKS),
-        ("baselines", {"epochs": 2}, BASELINES),
+        ("baselines", {"batch": 16}, BASELINES),
+        ("baselines", {"epochs": 2}, {"block4_average_znorm"}),  # the GRUs have their own
+        ("baselines", {"by_model": {"gru": {"epochs": 2}}}, {"block2_gru"}),
+        ("engine", {"compile": False, "progress_seconds": 7}, set()),
         ("report", {"title": "new"}, set()),
     ],
 )

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import signal
-import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
 import pytest
-from checkouts import BASELINES, NETWORKS, SPLITS, TINY, Checkout, environment, with_changes
+from checkouts import BASELINES, NETWORKS, SPLITS, TINY, Checkout
 from conftest import FinishedRun
 
 RUNS = [(experiment, split) for experiment in sorted(BASELINES | NETWORKS) for split in SPLITS]
@@ -28,12 +24,6 @@ def run_folder(checkout: Checkout, experiment: str, split: int) -> Path:
 def predictions(checkout: Checkout, experiment: str, split: int) -> dict[str, np.ndarray]:
     table = pyarrow.parquet.read_table(run_folder(checkout, experiment, split) / "predictions.parquet")
     return {name: np.array(table[name].to_pylist()) for name in table.column_names}
-
-
-def history(folder: Path) -> list[dict[str, float]]:
-    """A training's lines, an epoch each, but for the time that it took."""
-    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
 def tables(checkout: Checkout) -> Any:
@@ -141,50 +131,3 @@ def test_report_opens_offline(finished: FinishedRun) -> None:
     sources = re.findall(r"""(?:src|xlink:href|srcset)\s*=\s*["']([^"']*)|url\(([^)]*)\)""", page(finished.checkout))
     outside = [a or b for a, b in sources if not (a or b).strip("\"'").startswith(("data:", "#"))]
     assert not outside and "<link" not in page(finished.checkout)
-
-
-def test_killed_run_ends_as_an_undisturbed_one(finished: FinishedRun, tmp_path: Path) -> None:
-    """A run whose processes are killed in the middle of a training goes on from its checkpoint, after `--unlock`, and
-    ends with the same weights and the same history, bit for bit."""
-    longer = with_changes(
-        TINY,
-        experiments=["rrn_block4_identity"],
-        seeds={"split1": 1, "split2": 0, "split3": 0},
-        training={"epochs": 40},
-    )
-    undisturbed = finished.checkout.copy(tmp_path / "undisturbed")
-    configfile = undisturbed.configure("longer", longer)
-    killed = undisturbed.copy(tmp_path / "killed")
-    folder = run_folder(killed, "rrn_block4_identity", 1)
-    command = ("--configfile", configfile, "--", str((folder / "run.json").relative_to(killed.root)))
-
-    process = subprocess.Popen(
-        ["snakemake", "--cores", "2", *command],
-        cwd=killed.root,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # its own process group, which the kill ends with all its jobs
-    )
-    try:
-        waited_until = time.monotonic() + 60
-        while not (folder / "checkpoint.pt").exists():
-            assert process.poll() is None and time.monotonic() < waited_until
-            time.sleep(0.01)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert not (folder / "run.json").exists(), "a training that was killed is not done"
-
-    # `make demo` and `make quick` say what to do about the lock that a kill leaves behind.
-    refused = killed.script("run_workflow", "--configfile", configfile)
-    assert refused.returncode == 1 and "snakemake --unlock" in refused.stdout.splitlines()[-1]
-    assert killed.snakemake("--unlock", *command).returncode == 0
-    killed.succeed(*command)
-    log = (killed.root / "logs/demo/train_network/rrn_block4_identity-split1-seed1.log").read_text()
-    assert re.search(r"resumed after [1-9]\d* epochs", log), log
-
-    undisturbed.succeed(*command)
-    reference = run_folder(undisturbed, "rrn_block4_identity", 1)
-    assert (folder / "weights.safetensors").read_bytes() == (reference / "weights.safetensors").read_bytes()
-    assert history(folder) == history(reference) and len(history(folder)) == longer["training"]["epochs"]

@@ -1,5 +1,6 @@
 # The resolved configuration, where files lie, and which code a job runs.
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from recurrent_residual.data_plan import all_classes, check_folders, chosen_clas
 from recurrent_residual.datasets import dataset, source_file
 from recurrent_residual.errors import UserError
 from recurrent_residual.rows import row_owners
+from recurrent_residual.tuning.settings import tuned_experiment
 from recurrent_residual.weights_source import check_download, weights_source
 
 # `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
@@ -48,6 +50,8 @@ RESULTS = f"results/{NAME}"
 LOGS = f"logs/{NAME}"
 RUN = f"{RESULTS}/runs/{{experiment}}/split{{split}}/seed{{seed}}"
 REPORT = SETTINGS["report"]["folder"]
+TUNING = SETTINGS["tuning"]
+TUNING_RECORD = f"{RESULTS}/tuning/tuning.json"
 RUNS = runs(SETTINGS)
 NETWORKS = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "network"]
 BASELINES = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "baseline"]
@@ -184,3 +188,61 @@ def fetched_files():
     """What the configuration has to be downloaded for."""
     data = [VIDEOS, *LIST_FILES] if DATASET["source"] == "download" else []
     return data + ([WEIGHTS] if WEIGHTS_SOURCE.kind == "download" else [])
+
+
+def engine_settings(wildcards, output):
+    """How a network's work is done, as JSON.
+
+    It takes `output` so that Snakemake does not record it with the other params: it changes no result, so that
+    nothing is to run again because of it.
+    """
+    return json.dumps(SETTINGS["engine"], sort_keys=True)
+
+
+def tuned(name, family):
+    """An experiment as it is tuned; an impossible choice of experiments stops those who tune, and nobody else."""
+    try:
+        return tuned_experiment(name, family, SETTINGS, ENTRIES)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def tuned_model_code(script, family):
+    """An input function: `code` of the script and of the wildcard experiment's model."""
+
+    def files(wildcards):
+        return code(script, model=tuned(wildcards.experiment, family).model)
+
+    return files
+
+
+def tuned_settings(family):
+    """A params function: all that the experiment's tuning depends on but the learning rate, as JSON."""
+
+    def settings(wildcards):
+        return json.dumps(tuned(wildcards.experiment, family).settings, sort_keys=True)
+
+    return settings
+
+
+def trial_files():
+    """What the tuning's choice is made of: a file for each network and learning rate, and one for each baseline."""
+    networks, baselines = TUNING["networks"], TUNING["baselines"]
+    return [
+        f"{RESULTS}/tuning/networks/{name}/rate{rate}/tuned.json"
+        for name in networks["experiments"]
+        for rate in networks["learning_rates"]
+    ] + [f"{RESULTS}/tuning/baselines/{name}/tuned.json" for name in baselines["experiments"]]
+
+
+def tuning_option(wildcards):
+    """The tuning's record for the report, where there is one.
+
+    It is no input, lest a report tune again, for hours, because code was edited.
+    """
+    return f"--tuning {TUNING_RECORD}" if Path(TUNING_RECORD).exists() else ""
+
+
+def tuning_digest(wildcards):
+    """The record's digest: no job reads it, but the report is made again when it changes."""
+    return hashlib.sha256(Path(TUNING_RECORD).read_bytes()).hexdigest() if Path(TUNING_RECORD).exists() else ""

@@ -25,12 +25,15 @@ rule evaluate_network:
         runs_folder=folder_of_input("runs", above=3),
         runs=split_seeds(),
         batch=SETTINGS["evaluation"]["batch"],
+        windows=SETTINGS["evaluation"]["windows"],
+        engine=engine_settings,
     message:
         "Testing {wildcards.experiment} on all splits"
     shell:
         "python scripts/evaluate_network.py --manifest {input.manifest} --frames {params.frames}"
-        " --experiment {wildcards.experiment} --runs {params.runs} --batch {params.batch} --gpus {resources.gpu}"
-        " --threads {threads} --output {params.runs_folder} 2> {log}"
+        " --experiment {wildcards.experiment} --runs {params.runs} --batch {params.batch} --windows {params.windows}"
+        " --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
+        " --output {params.runs_folder} 2>&1 | tee -i {log}"
 
 
 rule evaluate_baseline:

@@ -73,13 +73,14 @@ rule extract_features:
         view=json.dumps(SETTINGS["input"], sort_keys=True),
         every=SETTINGS["features"]["every"],
         batch=SETTINGS["features"]["batch"],
+        engine=engine_settings,
     message:
         "Extracting features of all frames after blocks 2, 3 and 4"
     shell:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256} --architecture {params.architecture} --input {params.view:q}"
-        " --every {params.every} --batch {params.batch} --gpus {resources.gpu} --threads {threads}"
-        " --output {params.folder} 2> {log}"
+        " --every {params.every} --batch {params.batch} --engine {params.engine:q} --gpus {resources.gpu}"
+        " --threads {threads} --output {params.folder} 2>&1 | tee -i {log}"
 
 
 # Gigabytes, and vouched for by the summary, which is written last.

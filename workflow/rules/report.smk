@@ -25,12 +25,14 @@ rule collect_tables:
         runs_folder=folder_of_input("metrics", above=3),
         chosen=list(EXPERIMENTS),
         settings=json.dumps(SETTINGS, sort_keys=True),
+        tuning=tuning_option,
+        tuning_digest=tuning_digest,
     message:
         "Collecting the tables"
     shell:
         "python scripts/collect_tables.py --runs {params.runs_folder} --experiments {input.experiments:q}"
         " --paper {input.paper} --decisions {input.decisions} --clips-summary {input.clips}"
-        " --manifest-summary {input.manifest}"
+        " --manifest-summary {input.manifest} {params.tuning}"
         " --settings-json {params.settings:q} --chosen {params.chosen} --output {output:q} 2> {log}"
 
 

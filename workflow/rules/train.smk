@@ -24,14 +24,17 @@ rule train_network:
         frames=folder_of_input("frames"),
         folder=folder_of_output("run"),
         settings=experiment_settings,
+        engine=engine_settings,
         sha256=weights_sha256_option(),
     message:
         "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
+    # Shown as well, for it may take hours. tee -i: a Ctrl-C must not take away what the training is writing to.
     shell:
         "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
-        " --seed {wildcards.seed} --gpus {resources.gpu} --threads {threads} --output {params.folder} 2> {log}"
+        " --seed {wildcards.seed} --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
+        " --output {params.folder} 2>&1 | tee -i {log}"
 
 
 rule train_baseline:

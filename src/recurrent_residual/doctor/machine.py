@@ -46,6 +46,7 @@ def python() -> list[Row]:
 def packages(repository: Path) -> list[Row]:
     """The packages of requirements.in beside the versions of requirements.txt; a row for each that deviates."""
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     names = re.findall(r"^[A-Za-z][\w.-]*", (repository / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
     pins: dict[str, str] = {}
@@ -53,9 +54,9 @@ def packages(repository: Path) -> list[Row]:
         if re.match(r"[A-Za-z][\w.-]*==", line):
             pin = Requirement(line.rstrip("\\ "))
             if pin.marker is None or pin.marker.evaluate():
-                pins[pin.name] = next(iter(pin.specifier)).version
+                pins[canonicalize_name(pin.name)] = next(iter(pin.specifier)).version
     rows, fine = [], []
-    for name in names:
+    for name in map(canonicalize_name, names):  # tensorboardX is tensorboardx in the one file
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
