@@ -155,7 +155,8 @@ def train_network(
                 for part in micro_batches(update, at_once)
             )
             views = load_views(source, requests, view=view, device=device, workers=workers, decoder=engine.decoder)
-            trouble: str | None = None
+            again = False
+            out_of_memory: str | None = None
             try:
                 for update in todo:
                     # What a network draws (dropout) is a function of seed and update, as order and windows are.
@@ -211,20 +212,20 @@ def train_network(
                 if NOT_DETERMINISTIC in str(error):
                     reason = str(error).partition(".")[0]
                     raise UserError(f"{name}: training.deterministic: {reason}; set it to false") from error
-                if not is_out_of_memory(error) and not forward.gives_up(error):
+                out_of_memory = str(error).partition("\n")[0] if is_out_of_memory(error) else None
+                if out_of_memory is None and not forward.gives_up(error):
                     raise
-                # Dealt with below, where the exception no longer holds on to the memory.
-                trouble = str(error).partition("\n")[0] if is_out_of_memory(error) else ""
+                again = True  # below, where the exception no longer holds on to the memory
             finally:
                 views.close()
-            if trouble is not None:  # the update is done again
+            if again:  # the update, from its beginning
                 statistics.restore()
                 optimiser.zero_grad(set_to_none=True)
                 if progress.updates == 0:  # a first step that failed has left half of the optimiser's state
                     optimiser.state.clear()
-            if trouble:
+            if out_of_memory is not None:
                 before = reads * min(at_once, largest)
-                half = halved(at_once, update=largest, reads=reads, device=device, reason=trouble)
+                half = halved(at_once, update=largest, reads=reads, device=device, reason=out_of_memory)
                 progress.micro_batch = reads * half
                 if device.type == "cuda":
                     torch.cuda.empty_cache()
@@ -234,7 +235,7 @@ def train_network(
                     f"{name}: {memory(device)} does not hold {before} frames at once; {progress.place} is done again "
                     f"with {progress.micro_batch}{own}"
                 )
-            if trouble is not None:
+            if again:
                 continue
             more: dict[str, float] = {}
             if on_epoch is not None:
