@@ -1,7 +1,12 @@
 """Choose learning rate and epochs by the held-out errors of all trials.
 
-Writes tuning.json (the whole grid, and the choice) and chosen.yaml, a configuration with the choice:
-snakemake --cores all --configfile results/<name>/tuning/chosen.yaml
+Writes tuning.json (the whole grid, and the choice) and chosen.yaml, a configuration with the choice, to lay over the
+one that was tuned with:
+
+    snakemake --cores all --configfile results/ucf101/tuning/chosen.yaml
+    snakemake --cores all --configfile my.yaml results/<name>/tuning/chosen.yaml
+
+Then removes the trials' checkpoints.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from recurrent_residual import cli
 from recurrent_residual.files import write_text
 from recurrent_residual.messages import say
 from recurrent_residual.results import read_json
+from recurrent_residual.training.leftovers import remove_checkpoint
 from recurrent_residual.tuning.choice import choose, configuration
 
 
@@ -36,6 +42,8 @@ def main(options: argparse.Namespace) -> None:
     )
     write_text(options.chosen, heading + yaml.safe_dump(configuration(tuning), sort_keys=False))
     write_text(options.tuning, json.dumps(tuning, indent=1) + "\n")
+    for file in options.trials:
+        remove_checkpoint(file.parent)
     for family in tuning["families"]:
         chosen, edges = family["chosen"], "".join(f"; {words}" for words in family["edges"])
         say(

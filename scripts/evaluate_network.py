@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone
+from recurrent_residual.decoder import decoder_used
 from recurrent_residual.device import choose_device
 from recurrent_residual.engine import EngineSettings
 from recurrent_residual.evaluation import write_evaluation
@@ -29,6 +30,7 @@ from recurrent_residual.models import load_model
 from recurrent_residual.passes import WINDOWS, plan
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
+from recurrent_residual.training.leftovers import remove_checkpoint
 from recurrent_residual.views import ViewSettings
 
 
@@ -85,12 +87,14 @@ def main(options: argparse.Namespace) -> None:
         frames = sum(one.frames for one in plan(network, test, **how))
         costs = {
             "windows": options.windows,
+            "decoder": decoder_used(),
             "frames": frames,
             "frames_per_second": round(frames / seconds, 1),
             "energy_joules": meter.joules(),
             "peak_memory_bytes": meter.peak_memory(),
         }
         write_evaluation(run, test, probabilities.numpy(), classes, seconds=seconds, provenance=provenance, costs=costs)
+        remove_checkpoint(run.folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Write the tuning's manifest: split 1's train clips, those of the held-out groups as its test clips; no other clip."""
+"""Write the tuning's manifest: split 1's train clips, those of the held-out groups as its test clips; no other clip.
+
+Of split 1's test clips there is none. Those of splits 2 and 3 are train clips of split 1, and among them.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from recurrent_residual import cli
 from recurrent_residual.backbone import build_backbone
 from recurrent_residual.chunks import cut
 from recurrent_residual.clips import check_splits
+from recurrent_residual.decoder import decoder_used
 from recurrent_residual.device import choose_device
 from recurrent_residual.engine import EngineSettings
 from recurrent_residual.frames import FrameReader
@@ -27,7 +28,8 @@ from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
-from recurrent_residual.training.checkpoint import fingerprint, remove_checkpoint
+from recurrent_residual.training.checkpoint import fingerprint
+from recurrent_residual.training.leftovers import CHECKPOINT
 from recurrent_residual.training.loop import train_network
 from recurrent_residual.training.settings import TrainingSettings
 from recurrent_residual.views import ViewSettings
@@ -66,7 +68,7 @@ def main(options: argparse.Namespace) -> None:
     training = TrainingSettings.of(settings["training"])
     engine = EngineSettings.of(options.engine)
     chunks = cut(train, length=network.frames, every=training.every, reads=network.reads)
-    checkpoint = options.output / "checkpoint.pt"
+    checkpoint = options.output / CHECKPOINT
     progress = train_network(
         network,
         chunks,
@@ -93,11 +95,12 @@ def main(options: argparse.Namespace) -> None:
             "energy_joules": progress.joules,
             "peak_memory_bytes": progress.peak_memory,
             "starts": progress.starts,
+            "machines": progress.machines,
             "micro_batch_frames": progress.micro_batch,
+            "decoder": decoder_used(),
             "engine": asdict(engine),
         },
     )
-    remove_checkpoint(checkpoint)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Train one baseline with each learning rate on the tuning's train clips; its held-out error after each epoch.
 
-Reads the features of no clip that is not in the tuning's manifest. Writes tuned.json. A training that diverges is a
-result: error 1 from that epoch on.
+Reads the features of no clip that is not in the tuning's manifest, and takes no other manifest. Writes tuned.json. A
+training that diverges is a result: error 1 from that epoch on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from recurrent_residual.feature_store import FeatureStore
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.models import load_model
 from recurrent_residual.provenance import describe
-from recurrent_residual.tuning.hold_out import SPLIT
+from recurrent_residual.tuning.hold_out import SPLIT, check_tuning_manifest
 from recurrent_residual.tuning.trials import Trial, with_rate, write_trials
 
 
@@ -54,6 +54,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(gpus=options.gpus, threads=options.threads)
     settings, provenance = options.settings, describe(device)
     clips, own = read_manifest(options.manifest), settings["settings"]
+    check_tuning_manifest(clips, options.manifest)
     every = settings["features"]["every"]
     store = FeatureStore(options.features, own["block"], read_manifest(options.all_clips), every=every, only=clips)
     module = load_model(settings["model"])
@@ -97,7 +98,7 @@ def main(options: argparse.Namespace) -> None:
         settings=settings,
         seed=options.seed,
         clips=clips,
-        provenance=provenance,
+        provenance=provenance | {"features_as": str(dtype).removeprefix("torch.")},
     )
 
 

@@ -1,7 +1,8 @@
 """Train one network with one learning rate on the tuning's train clips; its held-out error after each epoch.
 
-Reads no clip that is not in the tuning's manifest. Writes history.jsonl (a line an epoch, with held_out_error) and
-tuned.json into the output folder. A training that diverges is a result: error 1 from that epoch on.
+Reads no clip that is not in the tuning's manifest, and takes no other manifest. Writes history.jsonl (a line
+an epoch, with held_out_error) and tuned.json into the output folder. A training that diverges is a result: error 1 from
+that epoch on. The checkpoint stays until choose_settings.py has seen the trial.
 
 However it is stopped, the same command goes on from the folder's checkpoint; exit statuses are train_network's.
 """
@@ -27,11 +28,12 @@ from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.messages import say
 from recurrent_residual.models import load_model
 from recurrent_residual.provenance import describe
-from recurrent_residual.training.checkpoint import fingerprint, remove_checkpoint
+from recurrent_residual.training.checkpoint import fingerprint
 from recurrent_residual.training.divergence import Diverged
+from recurrent_residual.training.leftovers import CHECKPOINT
 from recurrent_residual.training.loop import train_network
 from recurrent_residual.training.settings import TrainingSettings
-from recurrent_residual.tuning.hold_out import SPLIT
+from recurrent_residual.tuning.hold_out import SPLIT, check_tuning_manifest
 from recurrent_residual.tuning.trials import Trial, with_rate, write_trials
 from recurrent_residual.views import ViewSettings
 from recurrent_residual.weights import load_weights
@@ -62,6 +64,7 @@ def main(options: argparse.Namespace) -> None:
     device = choose_device(gpus=options.gpus, threads=options.threads)
     settings, provenance = with_rate(options.settings, "networks", options.learning_rate), describe(device)
     clips = read_manifest(options.manifest)
+    check_tuning_manifest(clips, options.manifest)
     train = [clip for clip in clips if clip.role(SPLIT) == "train"]
     held_out = [clip for clip in clips if clip.role(SPLIT) == "test"]
     labels = torch.tensor([clip.label for clip in held_out])
@@ -92,7 +95,6 @@ def main(options: argparse.Namespace) -> None:
         )
         return {"held_out_error": (probabilities.argmax(dim=1) != labels).double().mean().item()}
 
-    checkpoint = options.output / "checkpoint.pt"
     identity = fingerprint(json.dumps([settings, options.seed, options.windows]), options.manifest, options.weights)
     try:
         progress = train_network(
@@ -106,7 +108,7 @@ def main(options: argparse.Namespace) -> None:
             seed=options.seed,
             device=device,
             workers=options.threads,
-            checkpoint=checkpoint,
+            checkpoint=options.output / CHECKPOINT,
             fingerprint=identity,
             on_epoch=held_out_error,
         )
@@ -126,7 +128,6 @@ def main(options: argparse.Namespace) -> None:
         clips=clips,
         provenance=provenance,
     )
-    remove_checkpoint(checkpoint)
 
 
 if __name__ == "__main__":

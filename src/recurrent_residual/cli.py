@@ -34,6 +34,8 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Argument
     start = time.perf_counter()
     try:
         main(options)
+    except KeyboardInterrupt:
+        _leave("stopped by SIGINT", 130)
     except UserError as error:
         _leave(f"error: {error}" if error.status == UserError.status else str(error), error.status)
     except OSError as error:  # a full disk, a folder that may not be written to: the message names the file

@@ -135,6 +135,11 @@ def gpu_decodes(
     return _found[setting, device]
 
 
+def decoder_used() -> str:
+    """Who decodes this process's JPEGs: "gpu", or "cpu" where nothing else was found."""
+    return "gpu" if any(_found.values()) else "cpu"
+
+
 def _problem(
     expected: Sequence[np.ndarray], jpegs: Sequence[Jpeg], device: torch.device, on_gpu: GpuDecoder
 ) -> str | None:

@@ -13,11 +13,12 @@ from torch import nn
 from recurrent_residual.files import atomic, write_text
 from recurrent_residual.provenance import now
 
-COSTS = ("energy_joules", "peak_memory_bytes", "starts", "micro_batch_frames", "engine")
+COSTS = ("energy_joules", "peak_memory_bytes", "starts", "machines", "micro_batch_frames", "decoder", "engine")
 """What `write_run` may be told of a training's cost; null in run.json where nobody told it.
 
-The GPU's energy, and the most memory in use, over all starts (`meter.Meter`); how often the training was started;
-frames that went through the network at once; the engine's settings.
+The GPU's energy, and the most memory in use, over all starts (`meter.Meter`); how often the training was started, and
+on which machines; frames that went through the network at once; who decoded its JPEGs, in the last start; the engine's
+settings.
 """
 
 

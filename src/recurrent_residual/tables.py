@@ -80,6 +80,7 @@ def collect(
         "marks": dict(decisions["marks"]),
         "deviations": list(decisions["deviations"]),
         "tuning": tuning_of(tuning, results),
+        "baseline_epochs": baseline_epochs(results),
         "dataset": dict(settings["dataset"]),
         "clips": dict(clips),
         "manifest": dict(manifest),
@@ -241,6 +242,15 @@ def tuning_of(tuning: Mapping[str, Any] | None, results: Mapping[str, Result]) -
     if tuning is None:
         return None
     return compared(tuning, {name: [run.record for run in result.all_runs] for name, result in results.items()})
+
+
+def baseline_epochs(results: Mapping[str, Result]) -> dict[str, list[int]]:
+    """The numbers of epochs that the baselines of each model were trained for."""
+    epochs: dict[str, set[int]] = {}
+    for result in results.values():
+        for record in (run.record for run in result.all_runs if "baselines" in run.record["settings"]):
+            epochs.setdefault(record["model"], set()).add(record["settings"]["baselines"]["epochs"])
+    return {model: sorted(numbers) for model, numbers in epochs.items()}
 
 
 def decision_of(decision: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

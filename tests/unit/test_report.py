@@ -39,6 +39,16 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return json.loads(json.dumps(collected))
 
 
+def test_the_precision_of_the_baselines_features_is_told(tables: dict[str, Any]) -> None:
+    """As the run recorded it, with its experiment; a network's run has none."""
+    told = "features in training bfloat16"
+    assert "features in training" not in html.render(tables, TEMPLATES)
+    for run in (changed := json.loads(json.dumps(tables)))["experiments"]["block4_average_znorm"]["runs"]:
+        run["features_as"] = "bfloat16"
+    page = html.render(changed, TEMPLATES)
+    assert page.count(told) == 1 and told in page.partition('id="run-block4_average_znorm"')[2].partition("</p>")[0]
+
+
 class Page(HTMLParser):
     """What the tests look at: addresses that a browser loads, ids and links, visible text, rows of tables."""
 

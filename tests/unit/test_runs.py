@@ -40,7 +40,9 @@ def test_a_run_has_its_costs(tmp_path: Path) -> None:
         "energy_joules": 12.5,
         "peak_memory_bytes": 2**30,
         "starts": 3,
+        "machines": ["a GPU, torch 2.15"],
         "micro_batch_frames": 64,
+        "decoder": "gpu",
         "engine": {"compile": "auto"},
     }
     assert set(costs) == set(COSTS)

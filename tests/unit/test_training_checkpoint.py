@@ -26,13 +26,13 @@ from made_trainings import (
     update_lines,
 )
 
+from recurrent_residual.errors import UserError
 from recurrent_residual.training.checkpoint import (
     fingerprint,
     load_checkpoint,
-    previous,
-    remove_checkpoint,
     save_checkpoint,
 )
+from recurrent_residual.training.leftovers import previous, remove_checkpoint
 
 ALL_FRAMES = 3 * 2 * len(CHUNKS)
 
@@ -126,9 +126,28 @@ def test_the_newest_of_two_generations_is_taken_and_the_older_kept(tmp_path) -> 
     for number in range(4):
         save_checkpoint(file, {"number": number}, of="x")
     assert load_checkpoint(file, of="x") == {"number": 3} and load_checkpoint(previous(file), of="x") == {"number": 2}
-    remove_checkpoint(file)
+    remove_checkpoint(tmp_path)
     assert not list(tmp_path.iterdir())
-    remove_checkpoint(file)
+    remove_checkpoint(tmp_path)
+
+
+def test_a_finished_training_whose_outputs_were_removed_is_not_done_again(tmp_path) -> None:
+    """Snakemake does that when it was killed alone and the training went on."""
+    first = outcome_of(tmp_path)
+    source = MadeSource(CLIPS)
+    assert same(outcome_of(tmp_path, source), first) and not source.asked
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path) -> None:
+    """And the second one harms nothing of the first, which is alone again afterwards."""
+    undisturbed = outcome_of(tmp_path / "a")
+
+    def second() -> None:
+        with pytest.raises(UserError, match="another process trains here"):
+            train(tmp_path / "b")
+
+    assert same(outcome_of(tmp_path / "b", network=network_with({8: second})), undisturbed)
+    train(tmp_path / "b")
 
 
 def test_what_killed_processes_left_half_written_is_removed(tmp_path) -> None:

@@ -98,5 +98,6 @@ def test_stopped_in_every_way_it_ends_as_if_nothing_had_happened(data: Path, tmp
     run = json.loads((folder / "run.json").read_text())
     assert run["starts"] == 5 and run["micro_batch_frames"] == SETTINGS.micro_batch and run["energy_joules"] is None
     assert run["peak_memory_bytes"] > 50e6 and run["engine"]["checkpoint_minutes"] == 10
+    assert len(run["machines"]) == 1 and run["decoder"] == "cpu"
     names = {"weights.safetensors", "history.jsonl", "updates.jsonl", "run.json"}
-    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in folder.iterdir()} == names | {"checkpoint.pt", "checkpoint-previous.pt"}

@@ -6,6 +6,7 @@ import io
 import json
 import runpy
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from safetensors.torch import save_file
 from recurrent_residual.backbone import build_backbone
 from recurrent_residual.config import read_config, read_experiments, resolve_config, resolve_experiments
 from recurrent_residual.errors import UserError
+from recurrent_residual.feature_store import FeatureStore
 from recurrent_residual.frames import FrameReader, member
 from recurrent_residual.manifest import Clip, read_manifest, write_manifest
 from recurrent_residual.report import html, latex
 from recurrent_residual.tables import collect
 from recurrent_residual.tuning.choice import choose, configuration
-from recurrent_residual.tuning.hold_out import hold_out
+from recurrent_residual.tuning.hold_out import check_tuning_manifest, hold_out
 from recurrent_residual.tuning.settings import tuned_experiment
 from recurrent_residual.tuning.trials import Trial, with_rate
 
@@ -81,6 +83,22 @@ def test_impossible_groups_are_named(groups: list[int], message: str) -> None:
 def test_a_class_without_a_held_out_clip_is_named() -> None:
     with pytest.raises(UserError, match="Class1 is left without a clip to choose by"):
         hold_out([clip for clip in ALL if (clip.label, clip.group) != (1, 8)], [8])
+
+
+def test_a_manifest_that_is_not_the_tunings_is_refused() -> None:
+    """All clips, or the tuning's with nothing held out, or with one clip too many; what hold_out makes passes."""
+    tuning = hold_out(ALL, [7, 8])
+    check_tuning_manifest(tuning, Path("m.tsv"))
+    others = "m.tsv: is not the tuning's manifest .v_.* has a part in other splits.; give the one that hold_out"
+    for clips, message in (
+        (ALL, others),
+        ([*tuning, TEST[0]], others),
+        ([*tuning, replace(TEST[0], roles=("train", "-", "test"))], others),
+        ([clip for clip in tuning if clip.role(1) == "train"], "no clip is held out"),
+        ([], "no clip is held out"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_tuning_manifest(clips, Path("m.tsv"))
 
 
 def record(experiment: str, errors: dict[float, list[float]], *, family: str = "networks", model: str = "m") -> dict:
@@ -268,10 +286,10 @@ def test_networks_are_tuned_without_a_look_at_test_clips(tuning_manifest: Path, 
             *("--seed", "1", "--gpus", "0", "--output", str(tmp_path / f"{name}-trial")),
         )
         found += results(tmp_path / f"{name}-trial/tuned.json")
-        assert not list((tmp_path / f"{name}-trial").glob("checkpoint*"))
     assert found[0] == found[1] and len(found[0]["errors"]) == 2
     history = [json.loads(line) for line in (tmp_path / "whole-trial/history.jsonl").read_text().splitlines()]
     if rate == "0.001":
+        assert (tmp_path / "whole-trial/checkpoint.pt").exists(), "until the choice is made"
         assert [line["held_out_error"] for line in history] == found[0]["errors"] and not found[0]["diverged"]
     else:
         assert found[0]["diverged"] and found[0]["errors"][-1] == 1
@@ -292,9 +310,102 @@ def test_baselines_are_tuned_without_a_look_at_test_clips(tuning_manifest: Path,
                 *("--seed", "1", "--output", str(output)),
             )
             found.append(results(output))
+            held = json.loads(output.read_text())["features_as"]
+            assert held == "float32" if "average" in experiment else held in ("float32", "bfloat16")
     assert found[:2] == found[2:] and found[0] != found[1]
     assert [len(trial["errors"]) for trial in found[0]] == [4, 4]
     assert all(0 <= error < 1 for trials in found for trial in trials for error in trial["errors"])
+
+
+class Enough(Exception):
+    """Ends a script where the test has seen what it looks for."""
+
+
+def tune_network(manifest: Path, frames: Path, *, output: Path) -> None:
+    """A trial of a network that ends before it needs weights."""
+    script(
+        "tune_network",
+        *("--manifest", str(manifest), "--frames", str(frames), "--weights", "none", "--seed", "1", "--gpus", "0"),
+        *("--experiment", "rrn_block4_identity", "--settings", settings_of("rrn_block4_identity", "networks")),
+        *("--learning-rate", "0.001", "--output", str(output)),
+    )
+
+
+def tune_baseline(manifest: Path, all_clips: Path, features: Path, *, output: Path) -> None:
+    """A trial of a baseline."""
+    script(
+        "tune_baseline",
+        *("--manifest", str(manifest), "--all-clips", str(all_clips), "--features", str(features), "--seed", "1"),
+        *("--experiment", "block4_gru", "--settings", settings_of("block4_gru", "baselines")),
+        *("--learning-rates", "0.001", "--output", str(output)),
+    )
+
+
+def test_the_scripts_refuse_the_manifest_of_all_clips(tuning_manifest: Path, tmp_path: Path) -> None:
+    """A hand that gives the wrong file must not tune on test clips; nothing is written."""
+    write_frames(tmp_path / "frames", garbage=set())
+    write_features(tmp_path / "features", garbage=set())
+    everything = tmp_path / "all.tsv"
+    with pytest.raises(UserError, match="all.tsv: is not the tuning's manifest"):
+        tune_network(everything, tmp_path / "frames", output=tmp_path / "trial")
+    with pytest.raises(UserError, match="all.tsv: is not the tuning's manifest"):
+        tune_baseline(everything, everything, tmp_path / "features", output=tmp_path / "trial/tuned.json")
+    assert not (tmp_path / "trial").exists()
+
+
+def test_the_network_script_s_reader_is_guarded(
+    tuning_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader that tune_network.py itself makes reads every clip of the tuning, and refuses each test clip."""
+    write_frames(tmp_path / "frames", garbage=set())
+
+    class Spied(FrameReader):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            for clip in ALL:
+                if clip not in TEST:
+                    assert self.read(clip.class_name, clip.video, 0)
+                    continue
+                with pytest.raises(PermissionError, match=clip.video):
+                    self.read(clip.class_name, clip.video, 0)
+            raise Enough
+
+    monkeypatch.setattr("recurrent_residual.frames.FrameReader", Spied)
+    with pytest.raises(Enough):
+        tune_network(tuning_manifest, tmp_path / "frames", output=tmp_path / "trial")
+
+
+def test_the_baseline_script_s_store_is_guarded(
+    tuning_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store that tune_baseline.py itself makes has the tuning's clips only."""
+    write_features(tmp_path / "features", garbage=set())
+
+    class Spied(FeatureStore):
+        def __init__(self, folder: Any, block: int, clips: Any, **options: Any) -> None:
+            assert [clip.video for clip in clips] == [clip.video for clip in ALL], "the features are of all clips"
+            assert options.get("only") == read_manifest(tuning_manifest)
+            raise Enough
+
+    monkeypatch.setattr("recurrent_residual.feature_store.FeatureStore", Spied)
+    with pytest.raises(Enough):
+        tune_baseline(tuning_manifest, tmp_path / "all.tsv", tmp_path / "features", output=tmp_path / "tuned.json")
+
+
+def test_the_choice_ends_the_trials_checkpoints(tmp_path: Path) -> None:
+    """They stay until the choice is written: a trial whose outputs are lost is done again in seconds with them."""
+    trials = []
+    for rate in (0.1, 0.2):
+        folder = tmp_path / f"rate{rate}"
+        folder.mkdir()
+        trials.append(folder / "tuned.json")
+        trials[-1].write_text(json.dumps(record("rrn_block4_identity", {rate: [0.5, rate]})))
+        for name in ("checkpoint.pt", "checkpoint-previous.pt", "history.jsonl"):
+            (folder / name).touch()
+    outputs = ("--tuning", str(tmp_path / "tuning.json"), "--chosen", str(tmp_path / "chosen.yaml"))
+    script("choose_settings", "--trials", *map(str, trials), *outputs)
+    assert yaml.safe_load((tmp_path / "chosen.yaml").read_text()) == {"training": {"learning_rate": 0.1, "epochs": 2}}
+    assert all({file.name for file in t.parent.iterdir()} == {"tuned.json", "history.jsonl"} for t in trials)
 
 
 def test_the_guard_holds_test_clips_off(tuning_manifest: Path, tmp_path: Path) -> None:
@@ -333,6 +444,32 @@ def views(runs: Path, tuning: dict[str, Any] | None) -> tuple[dict[str, Any], st
     templates = ROOT / "report/templates"
     page = " ".join(html.render(tables, templates).split())
     return tables, page[page.index('id="tuning"') : page.index('id="decisions"')], latex.render(tables, templates)
+
+
+def test_untuned_baselines_are_told_with_their_epochs(tmp_path: Path) -> None:
+    """Of what was run, not of the configuration: their number is then no error's choice, and it differs by model."""
+    write_runs(tmp_path, ["rrn_block4_identity", "control_no_skip"])
+    assert "epochs" not in views(tmp_path, None)[1].partition("chooses them)")[2]
+    for name, model, epochs in (("rrn_block4_identity", "average_pool", 31), ("control_no_skip", "gru", 7)):
+        for run in (tmp_path / name).rglob("run.json"):
+            own = {"model": model, "settings": {}, "baselines": {"epochs": epochs}}
+            run.write_text(json.dumps(json.loads(run.read_text()) | {"model": model, "settings": own}))
+    tables, section, source = views(tmp_path, None)
+    assert tables["baseline_epochs"] == {"average_pool": [31], "gru": [7]}
+    assert "<code>gru</code> had 7 epochs" in section and "<code>average_pool</code> had 31 epochs" in section
+    assert "had 7 epochs" in source and "had 31 epochs" in source
+    _, section, source = views(tmp_path, tuned())
+    assert "No error chose" not in section + source
+
+
+def test_the_report_claims_no_more_of_test_clips_than_is_true(tmp_path: Path) -> None:
+    """The grid trains on test clips of splits 2 and 3; only of UCF-101's groups 22 to 25 are none in any test list."""
+    write_runs(tmp_path, ["rrn_block4_identity", "control_no_skip"])
+    held_out = {"held_out_groups": [22, 23]}
+    for tuning, told in ((tuned(), False), (tuned() | held_out, True)):
+        section = views(tmp_path, tuning)[1]
+        assert "Split 1’s test clips played no part" in section and "of the other splits are train clips" in section
+        assert ("test clips of no split of UCF-101" in section) == told
 
 
 def test_the_report_shows_the_grid_and_whether_the_choice_was_used(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ happened: the same weights and the same history, bit for bit."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkouts import TINY, Checkout, environment, with_changes
+from checkouts import NOTHING_TO_DO, TINY, Checkout, environment, refused, with_changes
 from conftest import FinishedRun
 
 RUN = Path("results/demo/runs/rrn_block4_identity/split1/seed1")
@@ -47,8 +48,11 @@ class Stopped:
     def run(self) -> Path:
         return self.checkout.root / RUN
 
-    def start_and_signal(self, sent: signal.Signals) -> int:
-        """Run the command, send a signal to all its processes after the first checkpoint; return its exit status."""
+    def start_and_signal(self, sent: signal.Signals, *, alone: bool = False) -> int:
+        """Run the command, send a signal to all its processes, or to Snakemake alone, after the first checkpoint.
+
+        Returns its exit status.
+        """
         process = subprocess.Popen(
             ["snakemake", "--cores", "2", *self.command],
             cwd=self.checkout.root,
@@ -63,21 +67,23 @@ class Stopped:
                 assert process.poll() is None and time.monotonic() < waited_until
                 time.sleep(0.01)
         finally:
-            os.killpg(process.pid, sent)
+            (os.kill if alone else os.killpg)(process.pid, sent)
         return process.wait(timeout=60)
 
     def check_not_done(self) -> None:
         assert not (self.run / "run.json").exists() and not (self.run / "weights.safetensors").exists()
 
-    def check_same(self) -> None:
-        """It went on from a checkpoint, and ended as the undisturbed one."""
+    def check_resumed(self) -> None:
         assert re.search(r"resumed after \d+ epochs and \d+ updates", (self.checkout.root / LOG).read_text())
+
+    def check_same(self) -> None:
+        """It ended as the undisturbed one."""
         name = "weights.safetensors"
         assert (self.run / name).read_bytes() == (self.reference / name).read_bytes()
         for name in ("history.jsonl", "updates.jsonl"):
             assert lines(self.run / name) == lines(self.reference / name)
         assert len(lines(self.run / "history.jsonl")) == EPOCHS
-        assert not list(self.run.glob("*checkpoint*"))
+        assert {file.name for file in self.run.glob("*.pt")} <= {"checkpoint.pt", "checkpoint-previous.pt"}
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +105,41 @@ def test_killed(stopped: Stopped) -> None:
     """kill -9 of everything; then Snakemake wants `--unlock`, as `make demo` and `make quick` say."""
     stopped.start_and_signal(signal.SIGKILL)
     stopped.check_not_done()
-    refused = stopped.checkout.script("run_workflow", "--configfile", stopped.command[1])
-    assert refused.returncode == 1 and "snakemake --unlock" in refused.stdout.splitlines()[-1]
+    locked = stopped.checkout.script("run_workflow", "--configfile", stopped.command[1])
+    assert locked.returncode == 1 and "snakemake --unlock" in locked.stdout.splitlines()[-1]
     assert stopped.checkout.snakemake("--unlock", *stopped.command).returncode == 0
     stopped.checkout.succeed(*stopped.command)
+    stopped.check_resumed()
     stopped.check_same()
+
+
+def test_snakemake_killed_alone(stopped: Stopped) -> None:
+    """The training goes on without it. Meanwhile no second one starts beside it; afterwards nothing is trained again,
+    although Snakemake removes what it takes for incomplete."""
+    stopped.start_and_signal(signal.SIGKILL, alone=True)
+    assert stopped.checkout.snakemake("--unlock", *stopped.command).returncode == 0
+    beside = stopped.checkout.snakemake("--cores", "2", *stopped.command)
+    if beside.returncode:  # else the training was done before the second one looked
+        refused(beside, "another process trains here")
+    folder = os.open(stopped.run, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # when the first one has ended
+    os.close(folder)
+    output = stopped.checkout.succeed(*stopped.command)
+    assert NOTHING_TO_DO in output or f"resumed after {EPOCHS} epochs" in output
+    stopped.check_same()
+
+
+def test_log_on_a_full_disk(stopped: Stopped, tmp_path: Path) -> None:
+    """A training is not lost because its log could not be written."""
+    tee = tmp_path / "tools/tee"
+    tee.parent.mkdir()
+    tee.write_text("#!/bin/sh\nexec /usr/bin/tee /dev/full\n")
+    tee.chmod(0o755)
+    path = f"{tee.parent}{os.pathsep}{environment()['PATH']}"
+    result = stopped.checkout.run("snakemake", "--cores", "2", *stopped.command, PATH=path)
+    assert result.returncode == 0 and "/dev/full: No space left on device" in result.stdout, result.stdout
+    name = "weights.safetensors"
+    assert (stopped.run / name).read_bytes() == (stopped.reference / name).read_bytes()
 
 
 def test_ctrl_c(stopped: Stopped) -> None:
@@ -112,6 +148,7 @@ def test_ctrl_c(stopped: Stopped) -> None:
     stopped.check_not_done()
     assert "the same command goes on" in (stopped.checkout.root / LOG).read_text()
     stopped.checkout.succeed(*stopped.command)
+    stopped.check_resumed()
     stopped.check_same()
 
 
@@ -121,6 +158,7 @@ def test_time_limit(stopped: Stopped) -> None:
     configfile = stopped.checkout.configure("limited", limited)
     output = stopped.checkout.succeed("--retries", "50", "--configfile", configfile, *stopped.command[2:])
     assert "Trying to restart job" in output
+    stopped.check_resumed()
     stopped.check_same()
     assert json.loads((stopped.run / "run.json").read_text())["starts"] > 1
     plan = stopped.checkout.plan(*stopped.command)

@@ -141,6 +141,8 @@ def test_changed_title(populated: Checkout) -> None:
         ("baselines", {"epochs": 2}, {"block4_average_znorm"}),  # the GRUs have their own
         ("baselines", {"by_model": {"gru": {"epochs": 2}}}, {"block2_gru"}),
         ("engine", {"compile": False, "progress_seconds": 7}, set()),
+        ("evaluation", {"batch": 7}, set()),
+        ("features", {"batch": 7}, set()),
         ("report", {"title": "new"}, set()),
     ],
 )

@@ -246,3 +246,15 @@ def tuning_option(wildcards):
 def tuning_digest(wildcards):
     """The record's digest: no job reads it, but the report is made again when it changes."""
     return hashlib.sha256(Path(TUNING_RECORD).read_bytes()).hexdigest() if Path(TUNING_RECORD).exists() else ""
+
+
+def frames_at_once(section):
+    """A params function: how many frames go through a network in one pass of a test or of the features.
+
+    It takes `output` so that Snakemake does not record it with the other params: it changes nothing but rounding.
+    """
+
+    def batch(wildcards, output):
+        return SETTINGS[section]["batch"]
+
+    return batch

@@ -72,7 +72,7 @@ rule extract_features:
         sha256=weights_sha256_option(),
         view=json.dumps(SETTINGS["input"], sort_keys=True),
         every=SETTINGS["features"]["every"],
-        batch=SETTINGS["features"]["batch"],
+        batch=frames_at_once("features"),
         engine=engine_settings,
     message:
         "Extracting features of all frames after blocks 2, 3 and 4"
@@ -80,7 +80,7 @@ rule extract_features:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256} --architecture {params.architecture} --input {params.view:q}"
         " --every {params.every} --batch {params.batch} --engine {params.engine:q} --gpus {resources.gpu}"
-        " --threads {threads} --output {params.folder} 2>&1 | tee -i {log}"
+        " --threads {threads} --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
 
 
 # Gigabytes, and vouched for by the summary, which is written last.

@@ -1,4 +1,7 @@
 # One training a job for the networks; all trainings of an experiment in one job for the baselines, which take seconds.
+#
+# Networks' jobs are shown and logged by `tee -i ... || true`: a Ctrl-C must not take away what a training writes to, nor a
+# log on a full disk make a failure of it.
 
 
 rule train_network:
@@ -28,13 +31,12 @@ rule train_network:
         sha256=weights_sha256_option(),
     message:
         "Training {wildcards.experiment} on split {wildcards.split}, seed {wildcards.seed}"
-    # Shown as well, for it may take hours. tee -i: a Ctrl-C must not take away what the training is writing to.
     shell:
         "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
         " --seed {wildcards.seed} --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
-        " --output {params.folder} 2>&1 | tee -i {log}"
+        " --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
 
 
 rule train_baseline:

@@ -48,7 +48,7 @@ rule tune_network:
         folder=folder_of_output("tuned"),
         settings=tuned_settings("networks"),
         seed=TUNING["seed"],
-        batch=SETTINGS["evaluation"]["batch"],
+        batch=frames_at_once("evaluation"),
         windows=SETTINGS["evaluation"]["windows"],
         engine=engine_settings,
         sha256=weights_sha256_option(),
@@ -59,7 +59,7 @@ rule tune_network:
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --learning-rate {wildcards.rate}"
         " --seed {params.seed} --batch {params.batch} --windows {params.windows} --engine {params.engine:q}"
-        " --gpus {resources.gpu} --threads {threads} --output {params.folder} 2>&1 | tee -i {log}"
+        " --gpus {resources.gpu} --threads {threads} --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
 
 
 rule tune_baseline:

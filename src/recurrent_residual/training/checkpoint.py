@@ -18,6 +18,7 @@ import torch
 
 from recurrent_residual.files import atomic
 from recurrent_residual.messages import say
+from recurrent_residual.training.leftovers import previous
 
 
 def fingerprint(*parts: str | bytes | Path) -> str:
@@ -33,11 +34,6 @@ def fingerprint(*parts: str | bytes | Path) -> str:
         data = part.read_bytes() if isinstance(part, Path) else part.encode() if isinstance(part, str) else part
         digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()
-
-
-def previous(path: Path) -> Path:
-    """The generation before `path`: checkpoint-previous.pt beside checkpoint.pt."""
-    return path.with_name(f"{path.stem}-previous{path.suffix}")
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], *, of: str) -> None:
@@ -93,9 +89,3 @@ def read_verified(file: Path) -> dict[str, Any]:
             raise zipfile.BadZipFile(f"wrong checksum of {member}")
     content.seek(0)
     return torch.load(content, map_location="cpu", weights_only=True)
-
-
-def remove_checkpoint(path: Path) -> None:
-    """Remove both generations, when what they led to is written."""
-    for file in (path, previous(path)):
-        file.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from recurrent_residual.errors import UserError
 GO_ON = 75
 """Exit status EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on; Snakemake's `retries` gives it."""
 
-STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGUSR1: GO_ON}
+STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGUSR1: GO_ON}
 """Exit status for each signal: 128 and its number, as a shell has it; SIGUSR1 is a queue's warning before its limit."""
 
 
@@ -35,7 +35,7 @@ class Reason:
 
 
 class Interrupts:
-    """Within, SIGTERM, SIGINT and SIGUSR1 no longer end the process but give `reason` something to say.
+    """Within, SIGTERM, SIGINT, SIGHUP and SIGUSR1 no longer end the process but give `reason` something to say.
 
     A second signal of a kind acts at once, as if nobody had cared for it. Signals that are ignored stay ignored. In
     another thread than the main one, where Python allows no handlers, only the time counts.

@@ -26,6 +26,7 @@ from recurrent_residual.training.compiling import Forward
 from recurrent_residual.training.determinism import algorithms
 from recurrent_residual.training.divergence import diverged, divergence
 from recurrent_residual.training.interrupt import Interrupts, Unfinished
+from recurrent_residual.training.lock import alone_in
 from recurrent_residual.training.progress import Progress
 from recurrent_residual.training.reporter import Reporter
 from recurrent_residual.training.schedule import Epoch, micro_batches
@@ -56,9 +57,9 @@ def train_network(
     """Train `network` (chunks (B, reads, 3, H, W) -> log-probabilities (B, classes)) in place.
 
     A run that was stopped or killed goes on from `checkpoint`, if that has this `fingerprint`, and ends with the
-    weights and history of one that was not (bit for bit on the CPU with the same number of threads). The caller removes
-    the checkpoint (`remove_checkpoint`) when what came of it is written. Beside it stands updates.jsonl, a line an
-    update.
+    weights and history of one that was not (bit for bit on the CPU with the same number of threads). The last
+    checkpoint stays until a later job has seen what came of it (`leftovers`). Beside it stands updates.jsonl, a line
+    an update.
 
     Args:
         network: to train.
@@ -85,13 +86,17 @@ def train_network(
     largest = -(-len(chunks) // updates)  # update, in chunks
     classes = max(chunk.label for chunk in chunks) + 1
     folder = checkpoint.parent
+    # The GPU's pixels are not the processor's, and which of them is faster is not the same twice.
+    decoder = "cpu" if settings.deterministic and engine.decoder == "auto" else engine.decoder
     with ExitStack() as stack:
+        stack.enter_context(alone_in(folder))
         interrupts = stack.enter_context(Interrupts(engine.max_minutes))
         stack.enter_context(algorithms(deterministic=settings.deterministic, device=device))
         place(network, device)
         optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
         progress = Progress(micro_batch=settings.frames_at_once)
-        machine = hardware(device) + (f", {torch.get_num_threads()} threads" if device.type == "cpu" else "")
+        threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+        machine = f"{hardware(device)}{threads}, torch {torch.__version__}"
         if (state := load_checkpoint(checkpoint, of=fingerprint)) is not None:
             network.load_state_dict(state["network"])
             optimiser.load_state_dict(state["optimiser"])
@@ -101,6 +106,7 @@ def train_network(
                 say(f"{name}: the last bits may differ: the checkpoint is of {state['machine']}, this is {machine}")
         del state  # three times the network's size
         progress.starts += 1
+        progress.machines = [*progress.machines, *({machine} - set(progress.machines))]
         first_update = progress.updates
         set_training_mode(network, batch_norm=settings.batch_norm)
         statistics = RunningStatistics(network)
@@ -154,7 +160,7 @@ def train_network(
                 for update in todo
                 for part in micro_batches(update, at_once)
             )
-            views = load_views(source, requests, view=view, device=device, workers=workers, decoder=engine.decoder)
+            views = load_views(source, requests, view=view, device=device, workers=workers, decoder=decoder)
             again = False
             out_of_memory: str | None = None
             try:

@@ -19,6 +19,8 @@ class Progress:
     """Updates in all."""
     starts: int = 0
     """How often the training was started."""
+    machines: list[str] = field(default_factory=list)
+    """Hardware and torch's version of all starts, each once."""
     seconds: float = 0.0
     """Time worked, over all starts; a start's loading of libraries does not count."""
     joules: float | None = 0.0

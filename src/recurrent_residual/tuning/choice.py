@@ -100,7 +100,7 @@ def _edges(rate: float, epochs: int, rates: Sequence[float], most: int) -> list[
 
 
 def configuration(tuning: Mapping[str, Any]) -> dict[str, Any]:
-    """The choice as a configuration to lay over: `snakemake --configfile chosen.yaml`."""
+    """The choice as a configuration to lay over the one that was tuned with: `--configfile my.yaml chosen.yaml`."""
     chosen: dict[str, Any] = {}
     for family in tuning["families"]:
         own = {key: family["chosen"][key] for key in ("learning_rate", "epochs")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from recurrent_residual.datasets import TEST, TRAIN, UNUSED
 from recurrent_residual.errors import UserError
@@ -36,3 +37,15 @@ def hold_out(clips: Sequence[Clip], groups: Sequence[int]) -> list[Clip]:
             if name not in present:
                 raise UserError(f"tuning.held_out_groups: {name} is left without a clip {words}; choose other groups")
     return tuning
+
+
+def check_tuning_manifest(clips: Sequence[Clip], path: Path) -> None:
+    """Refuse a manifest that `hold_out` did not make: with all clips, say, the choice would go by test clips.
+
+    Raises:
+        UserError: a clip has a part in split 2 or 3, or none is held out.
+    """
+    foreign = [clip.video for clip in clips if any(role != UNUSED for role in clip.roles[SPLIT:])]
+    if foreign or not any(clip.role(SPLIT) == TEST for clip in clips):
+        reason = f"{foreign[0]} has a part in other splits" if foreign else "no clip is held out"
+        raise UserError(f"{path}: is not the tuning's manifest ({reason}); give the one that hold_out.py writes")
