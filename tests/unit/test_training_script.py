@@ -100,4 +100,4 @@ def test_stopped_in_every_way_it_ends_as_if_nothing_had_happened(data: Path, tmp
     assert run["peak_memory_bytes"] > 50e6 and run["engine"]["checkpoint_minutes"] == 10
     assert len(run["machines"]) == 1 and run["decoder"] == "cpu"
     names = {"weights.safetensors", "history.jsonl", "updates.jsonl", "run.json"}
-    assert {path.name for path in folder.iterdir()} == names | {"checkpoint.pt", "checkpoint-previous.pt"}
+    assert {path.name for path in folder.iterdir()} == names | {"checkpoint.pt"}

@@ -26,6 +26,7 @@ from recurrent_residual.training.compiling import Forward
 from recurrent_residual.training.determinism import algorithms
 from recurrent_residual.training.divergence import diverged, divergence
 from recurrent_residual.training.interrupt import Interrupts, Unfinished
+from recurrent_residual.training.leftovers import previous
 from recurrent_residual.training.lock import alone_in
 from recurrent_residual.training.progress import Progress
 from recurrent_residual.training.reporter import Reporter
@@ -99,7 +100,8 @@ def train_network(
         machine = f"{hardware(device)}{threads}, torch {torch.__version__}"
         if (state := load_checkpoint(checkpoint, of=fingerprint)) is not None:
             network.load_state_dict(state["network"])
-            optimiser.load_state_dict(state["optimiser"])
+            if state["optimiser"] is not None:
+                optimiser.load_state_dict(state["optimiser"])
             progress = Progress(**state["progress"])
             say(f"{name}: resumed after {progress.epoch} epochs and {progress.update} updates")
             if state["machine"] != machine:
@@ -133,7 +135,9 @@ def train_network(
             nonlocal saved
             saved = time.monotonic()
             reporter.measure()
-            state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "progress": asdict(progress)}
+            ended = progress.epoch == settings.epochs  # what stays until the test needs no optimiser
+            adam = None if ended else optimiser.state_dict()
+            state = {"network": network.state_dict(), "optimiser": adam, "progress": asdict(progress)}
             curves.flush()
             try:
                 log.sync()
@@ -141,6 +145,8 @@ def train_network(
             except OSError as error:
                 say(f"{checkpoint}: not saved ({error}); training goes on")
                 return "not saved since the last checkpoint"
+            if ended:
+                previous(checkpoint).unlink(missing_ok=True)
             return "saved"
 
         def stop_if_asked() -> None:
