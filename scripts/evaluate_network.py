@@ -17,7 +17,6 @@ import torch
 from safetensors.torch import load_file
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone
 from recurrent_residual.decoder import decoder_used
 from recurrent_residual.device import choose_device
 from recurrent_residual.engine import EngineSettings
@@ -26,7 +25,7 @@ from recurrent_residual.frames import FrameReader
 from recurrent_residual.inference import predict_network
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.meter import Meter
-from recurrent_residual.models import load_model
+from recurrent_residual.networks import build_network
 from recurrent_residual.passes import WINDOWS, plan
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
@@ -63,8 +62,7 @@ def main(options: argparse.Namespace) -> None:
     for split, seed in options.runs:
         run = Run.within(options.output, options.experiment, split, seed)
         settings = run.read()["settings"]
-        backbone = build_backbone(settings["backbone"]["architecture"], classes=len(classes))
-        network = load_model(settings["model"]).build(settings["settings"], backbone)
+        network: Any = build_network(settings, classes=len(classes))
         network.load_state_dict(load_file(run.weights))
         test = [clip for clip in clips if clip.role(split) == "test"]
         how: dict[str, Any] = {"frames": network.frames, "every": settings["training"]["every"]}
@@ -79,7 +77,7 @@ def main(options: argparse.Namespace) -> None:
             view=ViewSettings.of(settings["input"]),
             device=device,
             workers=options.threads,
-            decoder=engine.decoder,
+            decoder=engine.decoder_for(deterministic=settings["training"]["deterministic"]),
             name=f"{options.experiment} split {split} seed {seed}",
             progress_seconds=engine.progress_seconds,
         )

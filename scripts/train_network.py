@@ -13,11 +13,11 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone
 from recurrent_residual.chunks import cut
 from recurrent_residual.clips import check_splits
 from recurrent_residual.decoder import decoder_used
@@ -25,7 +25,7 @@ from recurrent_residual.device import choose_device
 from recurrent_residual.engine import EngineSettings
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.manifest import class_names, read_manifest
-from recurrent_residual.models import load_model
+from recurrent_residual.networks import build_network
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run, write_run
 from recurrent_residual.training.checkpoint import fingerprint
@@ -33,7 +33,6 @@ from recurrent_residual.training.leftovers import CHECKPOINT
 from recurrent_residual.training.loop import train_network
 from recurrent_residual.training.settings import TrainingSettings
 from recurrent_residual.views import ViewSettings
-from recurrent_residual.weights import load_weights
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -62,9 +61,12 @@ def main(options: argparse.Namespace) -> None:
     check_splits(clips, class_names(clips), [options.split])
     train = [clip for clip in clips if clip.role(options.split) == "train"]
     torch.manual_seed(options.seed)
-    backbone = build_backbone(settings["backbone"]["architecture"], classes=len(class_names(clips)))
-    load_weights(backbone, options.weights, options.weights_sha256)
-    network = load_model(settings["model"]).build(settings["settings"], backbone)
+    network: Any = build_network(
+        settings,
+        classes=len(class_names(clips)),
+        weights=options.weights,
+        weights_sha256=options.weights_sha256,
+    )
     training = TrainingSettings.of(settings["training"])
     engine = EngineSettings.of(options.engine)
     chunks = cut(train, length=network.frames, every=training.every, reads=network.reads)

@@ -12,22 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from recurrent_residual import cli
-from recurrent_residual.backbone import build_backbone
 from recurrent_residual.chunks import cut
 from recurrent_residual.device import choose_device
 from recurrent_residual.engine import EngineSettings
-from recurrent_residual.files import write_text
 from recurrent_residual.frames import FrameReader
 from recurrent_residual.inference import predict_network
 from recurrent_residual.manifest import class_names, read_manifest
 from recurrent_residual.messages import say
-from recurrent_residual.models import load_model
+from recurrent_residual.networks import build_network
+from recurrent_residual.passes import WINDOWS
 from recurrent_residual.provenance import describe
+from recurrent_residual.runs import write_history
 from recurrent_residual.training.checkpoint import fingerprint
 from recurrent_residual.training.divergence import Diverged
 from recurrent_residual.training.leftovers import CHECKPOINT
@@ -36,7 +37,6 @@ from recurrent_residual.training.settings import TrainingSettings
 from recurrent_residual.tuning.hold_out import SPLIT, check_tuning_manifest
 from recurrent_residual.tuning.trials import Trial, with_rate, write_trials
 from recurrent_residual.views import ViewSettings
-from recurrent_residual.weights import load_weights
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -51,7 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--learning-rate", required=True, type=float, help="of Adam")
     parser.add_argument("--seed", required=True, type=int, help="of initialisation, order and augmentation")
     parser.add_argument("--batch", default=256, type=int, help="frames in one pass of the held-out clips")
-    parser.add_argument("--windows", default="disjoint", choices=("disjoint", "dense"), help="a video's chunks at test")
+    parser.add_argument("--windows", default=WINDOWS[0], choices=WINDOWS, help="a video's chunks at test")
     parser.add_argument("--engine", default={}, type=json.loads, help="section `engine` of the configuration, JSON")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
@@ -72,9 +72,13 @@ def main(options: argparse.Namespace) -> None:
     view = ViewSettings.of(settings["input"])
     training, engine = TrainingSettings.of(settings["training"]), EngineSettings.of(options.engine)
     torch.manual_seed(options.seed)
-    backbone = build_backbone(settings["backbone"]["architecture"], classes=len(class_names(clips)))
-    load_weights(backbone, options.weights, options.weights_sha256)
-    network = load_model(settings["model"]).build(settings["settings"], backbone)
+    network: Any = build_network(
+        settings,
+        classes=len(class_names(clips)),
+        weights=options.weights,
+        weights_sha256=options.weights_sha256,
+    )
+    frames = network.frames
     name = f"{options.experiment} learning rate {options.learning_rate:g}"
 
     def held_out_error(network: nn.Module) -> dict[str, float]:
@@ -82,14 +86,14 @@ def main(options: argparse.Namespace) -> None:
             network,
             held_out,
             source,
-            frames=network.frames,  # type: ignore[arg-type]
+            frames=frames,
             every=training.every,
             view=view,
             batch=options.batch,
             device=device,
             workers=options.threads,
             windows=options.windows,
-            decoder=engine.decoder,
+            decoder=engine.decoder_for(deterministic=training.deterministic),
             name=f"{name}, held-out clips",
             progress_seconds=engine.progress_seconds,
         )
@@ -99,7 +103,7 @@ def main(options: argparse.Namespace) -> None:
     try:
         progress = train_network(
             network,
-            cut(train, length=network.frames, every=training.every, reads=network.reads),
+            cut(train, length=frames, every=training.every, reads=network.reads),
             source,
             name=name,
             settings=training,
@@ -115,9 +119,8 @@ def main(options: argparse.Namespace) -> None:
     except Diverged as error:
         say(str(error))
         progress = error.progress
-    history = progress.history
-    write_text(options.output / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
-    errors = [line["held_out_error"] for line in history]
+    write_history(options.output, progress.history)
+    errors = [line["held_out_error"] for line in progress.history]
     write_trials(
         options.output / "tuned.json",
         [Trial.of(options.learning_rate, errors, epochs=training.epochs, seconds=progress.seconds)],

@@ -30,3 +30,10 @@ class EngineSettings:
         if unknown := [key for key in settings if key not in known]:
             raise UserError(f"--engine: unknown key {unknown[0]!r}; there are {', '.join(known)}")
         return cls(**settings)
+
+    def decoder_for(self, *, deterministic: bool) -> str:
+        """`decoder`, but "cpu" where "auto" must give the same pixels twice.
+
+        The GPU's are not the processor's, and which of them is faster is not the same twice.
+        """
+        return "cpu" if deterministic and self.decoder == "auto" else self.decoder

@@ -46,6 +46,11 @@ class Run:
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
 
 
+def write_history(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write history.jsonl, a line an epoch."""
+    write_text(folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
+
+
 def write_run(
     run: Run,
     model: nn.Module,
@@ -76,7 +81,7 @@ def write_run(
     state = {key: value.contiguous().cpu() for key, value in model.state_dict().items()}
     with atomic(run.weights) as part:
         save_file(state, part)
-    write_text(run.folder / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
+    write_history(run.folder, history)
     description = {
         "experiment": run.experiment,
         "split": run.split,

@@ -93,3 +93,10 @@ def test_without_a_compiler_that_works_a_training_goes_on_without(monkeypatch, t
 def test_an_error_of_the_network_itself_is_not_hidden() -> None:
     forward = Forward(nn.Linear(2, 2), False, frames=1, device=CPU)
     assert not forward.gives_up(ValueError("wrong shape"))
+
+
+def test_the_same_pixels_twice_where_the_same_bits_are_wanted() -> None:
+    """Which decoder "auto" finds the faster is not the same twice; one that is asked for is taken."""
+    auto, gpu = (EngineSettings(decoder=setting) for setting in ("auto", "gpu"))
+    assert (auto.decoder_for(deterministic=True), auto.decoder_for(deterministic=False)) == ("cpu", "auto")
+    assert gpu.decoder_for(deterministic=True) == "gpu"

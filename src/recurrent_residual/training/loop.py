@@ -87,8 +87,7 @@ def train_network(
     largest = -(-len(chunks) // updates)  # update, in chunks
     classes = max(chunk.label for chunk in chunks) + 1
     folder = checkpoint.parent
-    # The GPU's pixels are not the processor's, and which of them is faster is not the same twice.
-    decoder = "cpu" if settings.deterministic and engine.decoder == "auto" else engine.decoder
+    decoder = engine.decoder_for(deterministic=settings.deterministic)
     with ExitStack() as stack:
         stack.enter_context(alone_in(folder))
         interrupts = stack.enter_context(Interrupts(engine.max_minutes))
