@@ -5,13 +5,24 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recurrent_residual.messages import say_once
+from recurrent_residual.gpus import claim_gpu
+from recurrent_residual.messages import say, say_once
 
 
 def choose_device(*, gpus: int, threads: int) -> torch.device:
-    """The GPU if `gpus` is not 0 and there is one, else the CPU; either way with `threads` processor threads."""
+    """A GPU if `gpus` is not 0 and there is one, else the CPU; either way with `threads` processor threads.
+
+    The GPU is this process's own from then on (`gpus.claim_gpu`), and the only one that torch sees.
+    """
     torch.set_num_threads(threads)
-    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+    if not gpus:
+        return torch.device("cpu")
+    claimed = claim_gpu()
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if claimed:
+        say(f"torch {torch.__version__} cannot use GPU {claimed}: computing on the processor")
+    return torch.device("cpu")
 
 
 def autocast(device: torch.device) -> torch.autocast:

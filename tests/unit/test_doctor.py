@@ -198,7 +198,7 @@ def test_slurm(programs) -> None:
 
 
 def settings(architecture: str) -> Any:
-    return SimpleNamespace(settings={"backbone": {"architecture": architecture}})
+    return SimpleNamespace(settings={"backbone": {"architecture": architecture}, "threads": 8})
 
 
 def test_gpu(programs, monkeypatch) -> None:

@@ -9,13 +9,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from recurrent_residual.doctor.plan import Plan
 from recurrent_residual.doctor.rows import ENVIRONMENT, Row, Status
 from recurrent_residual.fetch.unrar import RAR_TOOLS
+from recurrent_residual.gpus import visible_gpus
 
 GB = 1e9
 PYTHON = (3, 11)
@@ -107,7 +109,7 @@ def gpu(plan: Plan) -> list[Row]:
         if not found:
             devices = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
             found = [f"{device.name}, {device.total_memory / GB:.0f} GB" for device in devices]
-        text = f"{'; '.join(found)}; torch uses CUDA {torch.version.cuda}"
+        text = f"{'; '.join(found)}; torch uses CUDA {torch.version.cuda}{_at_once(plan.settings)}"
         return [Row("GPU", text, "one from NVIDIA", "ok")]
     if plan.settings["backbone"]["architecture"].startswith("small-"):
         return [Row("GPU", "; ".join(found) or "none", "none for a small network", "ok")]
@@ -119,6 +121,17 @@ def gpu(plan: Plan) -> list[Row]:
     if shutil.which("sbatch"):
         return [Row("GPU", "none on this node", needed, "warning", "let the cluster's GPU nodes run the trainings")]
     return [Row("GPU", "none", needed, "lack", "run on a machine with an NVIDIA GPU; without: make demo, make quick")]
+
+
+def _at_once(settings: Mapping[str, Any]) -> str:
+    """How many trainings run at once, where there are several GPUs: fewer where the cores do not suffice for all."""
+    gpus = len(visible_gpus())
+    if gpus < 2:
+        return ""
+    cores, threads = len(os.sched_getaffinity(0)), settings["threads"]
+    if cores >= gpus * threads:
+        return f"; {gpus} trainings at once, each on a GPU of its own"
+    return f"; {max(1, cores // threads)} of {gpus} trainings at once, for each takes {threads} cores (threads)"
 
 
 def video_decoder() -> list[Row]:
