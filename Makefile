@@ -1,7 +1,10 @@
 # make demo                                   the whole workflow on a made data set: install, run, report
 # make quick VIDEOS=/path/UCF-101 LISTS=/path/ucfTrainTestlist     the same on real clips, with a small network
 # make doctor                                 what this machine has and lacks for the paper (CONFIG=config/hmdb51.yaml: for that)
+# make plan                                   what a run will cost: jobs, hours, disk (CONFIG=my.yaml PROFILE=slurm TARGET=tune)
 # make test                                   install what tests need, and run them all
+# make test-slurm                             the workflow on a real Slurm of one node: installs, starts and stops it (Debian, root)
+# make test-conda                             the workflow with --use-conda, by a stand-in for conda (needs a package index)
 # make benchmark                              measure (CLIPS=/path/UCF-101: on real clips)
 # make clean                                  remove what demo and quick made; the paper's results stay
 # make lock                                   resolve requirements*.in anew
@@ -13,7 +16,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: demo quick doctor test lint test-real benchmark lock environment clean
+.PHONY: demo quick doctor plan test test-slurm test-conda lint test-real benchmark lock environment clean
 .DEFAULT_GOAL := demo
 
 environment: $(VENV)/.installed
@@ -37,8 +40,20 @@ quick: $(VENV)/.installed
 doctor:
 	@$$(test -e $(VENV)/.installed && echo $(BIN)/python || echo $(PYTHON)) scripts/doctor.py $(if $(CONFIG),--configfile $(CONFIG)) || test $$? = 1
 
+# On a login node without our environment, with the Snakemake that there is.
+plan:
+	@python=$$(test -e $(VENV)/.installed && echo $(BIN)/python || echo $(PYTHON)); \
+	$$python -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('snakemake') is None)" || { echo "error: $$python has no snakemake: make environment, or activate the environment that has it" >&2; exit 2; }; \
+	$$python scripts/plan.py $(TARGET) $(if $(PROFILE),--profile $(PROFILE)) $(if $(CONFIG),--configfile $(CONFIG))
+
 test: lint
 	$(BIN)/python -m pytest
+
+test-slurm: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -rs tests/slurm
+
+test-conda: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -rs tests/conda
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

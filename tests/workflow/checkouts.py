@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,9 @@ TINY: dict[str, Any] = {
 BASELINES = {"block4_average_znorm", "block2_gru"}
 NETWORKS = {"rrn_block1_convolution", "rrn_block4_identity", "control_no_skip", "control_average"}
 SPLITS = (1, 2, 3)
+# What a run took and when it was: the only things in which two runs of one configuration differ.
+COSTS = {"seconds", "evaluation_seconds", "training_seconds", "frames_per_second", "peak_memory_bytes"}
+TIMES = {"started", "finished"}
 
 
 def with_changes(config: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -167,6 +171,23 @@ def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
     assert result.returncode != 0, result.stdout
     assert "Traceback" not in result.stdout, result.stdout
     assert any(all(word in line for word in words) for line in result.stdout.splitlines()), result.stdout
+
+
+def check_same_results(one: Checkout, other: Checkout) -> None:
+    """Assert that frames, features, weights and predictions are the same byte for byte, as are the report's numbers."""
+    files = [path.relative_to(one.root) for path in (one.root / "results").rglob("*") if path.is_file()]
+    exact = [path for path in files if path.suffix in (".tar", ".tsv", ".npy", ".safetensors", ".parquet")]
+    assert {path.suffix for path in exact} == {".tar", ".tsv", ".npy", ".safetensors", ".parquet"}
+    assert not [path for path in exact if (one.root / path).read_bytes() != (other.root / path).read_bytes()]
+    tables = [json.loads((checkout.root / "results/demo/tables.json").read_text()) for checkout in (one, other)]
+    assert _numbers(tables[0]) == _numbers(tables[1])
+
+
+def _numbers(value: Any) -> Any:
+    """A JSON value without what a run took and when it was."""
+    if isinstance(value, dict):
+        return {key: _numbers(entry) for key, entry in value.items() if key not in COSTS | TIMES}
+    return [_numbers(entry) for entry in value] if isinstance(value, list) else value
 
 
 def counted(*names: str) -> dict[str, int]:

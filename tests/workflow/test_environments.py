@@ -82,6 +82,24 @@ def test_pins_are_the_locked_versions(environment: str) -> None:
     assert packages and packages == {name: locked[name] for name in packages}
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_solves_to_one_version(environment: str) -> None:
+    """What comes from a channel is pinned, too (but for pip, which installs the rest), and only conda-forge is asked,
+    whatever channels the user has set."""
+    content = yaml.safe_load((REPOSITORY / f"envs/{environment}.yaml").read_text())
+    assert content.keys() == {"channels", "dependencies"}
+    assert content["channels"] == ["conda-forge", "nodefaults"]
+    packages = [item for item in content["dependencies"] if isinstance(item, str)]
+    assert packages[0].startswith("python=") and packages[1] == "pip"
+    assert all(re.fullmatch(r"[a-z0-9_.-]+=[0-9]+(\.[0-9a-z]+)+", package) for package in packages if package != "pip")
+
+
+def test_can_unpack_rar() -> None:
+    """The data's environment brings a program for RAR, so that a fall-back to UCF-101's RAR needs nothing else."""
+    content = yaml.safe_load((REPOSITORY / "envs/data.yaml").read_text())
+    assert any(str(item).startswith("libunrar=") for item in content["dependencies"])
+
+
 @pytest.mark.parametrize("rule", rules())
 def test_holds_all_imports(rule: str) -> None:
     """Every package that a rule's script can import, through whatever module, is in the rule's environment."""

@@ -16,7 +16,12 @@ rule collect_tables:
         # Written last in each run's folder; it vouches for the files beside it.
         metrics=expand(run_files("metrics.json"), experiment=EXPERIMENTS),
     output:
-        f"{RESULTS}/tables.json",
+        report(
+            f"{RESULTS}/tables.json",
+            caption="../../report/templates/numbers.rst",
+            category="Tables",
+            labels={"content": "every number, with the runs behind it", "format": "JSON"},
+        ),
     log:
         f"{LOGS}/collect_tables.log",
     conda:
@@ -42,7 +47,12 @@ rule render_html:
         templates=[here(TEMPLATES / name) for name in ("paper_tables.html", "style.css")],
         tables=rules.collect_tables.output,
     output:
-        report(f"{REPORT}/paper_tables.html", caption="../../report/templates/caption.rst", category="Tables"),
+        report(
+            f"{REPORT}/paper_tables.html",
+            caption="../../report/templates/caption.rst",
+            category="Tables",
+            labels={"content": "the paper's tables, ours beside them", "format": "HTML"},
+        ),
     log:
         f"{LOGS}/render_html.log",
     conda:
@@ -61,7 +71,12 @@ rule render_latex:
         templates=here(TEMPLATES / "paper_tables.tex"),
         tables=rules.collect_tables.output,
     output:
-        f"{REPORT}/paper_tables.tex",
+        report(
+            f"{REPORT}/paper_tables.tex",
+            caption="../../report/templates/caption.rst",
+            category="Tables",
+            labels={"content": "the paper's tables, ours beside them", "format": "LaTeX"},
+        ),
     log:
         f"{LOGS}/render_latex.log",
     conda:
