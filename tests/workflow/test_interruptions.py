@@ -142,9 +142,11 @@ def test_log_on_a_full_disk(stopped: Stopped, tmp_path: Path) -> None:
     assert (stopped.run / name).read_bytes() == (stopped.reference / name).read_bytes()
 
 
-def test_ctrl_c(stopped: Stopped) -> None:
-    """Ctrl-C: the same command goes on, and nothing has to be unlocked."""
-    assert stopped.start_and_signal(signal.SIGINT) != 0
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda sent: sent.name)
+def test_signal(stopped: Stopped, sent: signal.Signals) -> None:
+    """Ctrl-C in a terminal, and what a queue sends to all processes: Snakemake waits until the training has saved, the
+    same command goes on, and nothing has to be unlocked."""
+    assert stopped.start_and_signal(sent) != 0
     stopped.check_not_done()
     assert "the same command goes on" in (stopped.checkout.root / LOG).read_text()
     stopped.checkout.succeed(*stopped.command)

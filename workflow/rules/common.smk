@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 REPOSITORY = Path(workflow.basedir).resolve().parent
+if not (REPOSITORY / "src/recurrent_residual").is_dir():
+    raise WorkflowError(f"{REPOSITORY}: no clone of this workflow; it runs in one (git clone), not as another's module")
 sys.path.insert(0, str(REPOSITORY / "src"))
 
 from recurrent_residual.code_inputs import code_of, model_file
@@ -19,10 +23,24 @@ from recurrent_residual.rows import row_owners
 from recurrent_residual.tuning.settings import tuned_experiment
 from recurrent_residual.weights_source import check_download, weights_source
 
-# `--use-conda` takes PYTHONPATH away from jobs, so it is set here; without conda, jobs run in Snakemake's own Python,
-# also when its environment is not activated.
-OWN_PYTHON = "" if workflow.deployment_settings.deployment_method else f"{Path(sys.executable).parent}:"
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{REPOSITORY}/src' PATH='{OWN_PYTHON}'\"$PATH\"; ")
+# `--use-conda` takes PYTHONPATH away from jobs, so it is set here, and packages that a user installed for themselves would
+# shadow its environments'. Without conda, jobs run in Snakemake's own Python, also when its environment is not activated.
+if workflow.deployment_settings.deployment_method:
+    OWN_PYTHON = "PYTHONNOUSERSITE=1"
+else:
+    OWN_PYTHON = f"PATH='{Path(sys.executable).parent}:'\"$PATH\""
+shell.prefix(f"set -euo pipefail; trap : TERM USR1; export PYTHONPATH='{REPOSITORY}/src' {OWN_PYTHON}; ")
+
+
+# A queue sends its signals to all processes of a job, and a training takes them to save its state. Snakemake and the
+# job's shell wait for it meanwhile (`trap`, above), and so does Snakemake with SIGTERM by itself.
+def outlive(number, frame):
+    """For SIGUSR1, a queue's warning before its limit, by which Snakemake would end, and with it the job."""
+
+
+# Python has handlers in the main thread only; whoever runs Snakemake in another one has its signals in hand.
+with suppress(ValueError):
+    signal.signal(signal.SIGUSR1, outlive)
 
 
 if Path.cwd().resolve() != REPOSITORY:
@@ -41,7 +59,8 @@ try:
     CLASSES = chosen_classes(DATASET, ALL_CLASSES)
     PRETRAINED = read_yaml(REPOSITORY / "config/weights.yaml")
     WEIGHTS_SOURCE = weights_source(**SETTINGS["backbone"], known=PRETRAINED)
-    check_download(WEIGHTS_SOURCE)
+    if workflow.is_main_process:  # not again in each job of a cluster: it reads 100 MB
+        check_download(WEIGHTS_SOURCE)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -33,7 +33,7 @@ rule evaluate_network:
         "python scripts/evaluate_network.py --manifest {input.manifest} --frames {params.frames}"
         " --experiment {wildcards.experiment} --runs {params.runs} --batch {params.batch} --windows {params.windows}"
         " --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
-        " --output {params.runs_folder} 2>&1 | {{ tee -i {log} || true; }}"
+        " --output {params.runs_folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 
 rule evaluate_baseline:

@@ -80,7 +80,7 @@ rule extract_features:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256} --architecture {params.architecture} --input {params.view:q}"
         " --every {params.every} --batch {params.batch} --engine {params.engine:q} --gpus {resources.gpu}"
-        " --threads {threads} --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
+        " --threads {threads} --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 
 # Gigabytes, and vouched for by the summary, which is written last.

@@ -1,7 +1,7 @@
 # One training a job for the networks; all trainings of an experiment in one job for the baselines, which take seconds.
 #
-# Networks' jobs are shown and logged by `tee -i ... || true`: a Ctrl-C must not take away what a training writes to, nor a
-# log on a full disk make a failure of it.
+# Networks' jobs are shown and logged by a `tee` that no signal ends: a Ctrl-C or a queue must not take away what a
+# training writes to; nor does a log on a full disk make a failure of it.
 
 
 rule train_network:
@@ -36,7 +36,7 @@ rule train_network:
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
         " --seed {wildcards.seed} --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
-        " --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
+        " --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 
 rule train_baseline:

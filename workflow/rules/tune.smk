@@ -59,7 +59,7 @@ rule tune_network:
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --learning-rate {wildcards.rate}"
         " --seed {params.seed} --batch {params.batch} --windows {params.windows} --engine {params.engine:q}"
-        " --gpus {resources.gpu} --threads {threads} --output {params.folder} 2>&1 | {{ tee -i {log} || true; }}"
+        " --gpus {resources.gpu} --threads {threads} --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 
 rule tune_baseline:
