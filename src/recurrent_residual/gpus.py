@@ -32,7 +32,8 @@ def claim_gpu() -> str | None:
 
     From then on `CUDA_VISIBLE_DEVICES` names this one alone, for child processes, too: call it before CUDA starts. A
     number there is nvidia-smi's. Where it named one alone before, that was somebody's choice, a queue's or the user's,
-    and is kept, whoever works there. Other users' claims are not seen.
+    and is kept, whoever works there. Other users' claims are not seen. Without NVML, GPUs go by their numbers, which
+    within a queue's jobs need not be the machine's.
 
     Returns:
         The GPU's name in `CUDA_VISIBLE_DEVICES`; None where there is no GPU, or nowhere to keep the claim.
@@ -70,7 +71,8 @@ def _gpus() -> dict[str, str]:
     uuids = _uuids()
     listed = os.environ.get(VISIBLE)
     if listed is None:
-        names = [uuid for gpu in uuids for uuid in gpu] or [str(i) for i in range(len(glob("/dev/nvidia[0-9]*")))]
+        files = glob("/dev/nvidia[0-9]*")
+        names = [uuid for gpu in uuids for uuid in gpu] if uuids else [str(i) for i in range(len(files))]
         return {name: _file_name(name) for name in names}
     found = {}
     for name in map(str.strip, listed.split(",")):
@@ -78,7 +80,7 @@ def _gpus() -> dict[str, str]:
             if uuids and int(name) >= len(uuids):
                 break
             by_number = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID") == "PCI_BUS_ID"
-            lock = uuids[int(name)][0] if uuids and by_number else name
+            lock = next(iter(uuids[int(name)]), name) if uuids and by_number else name
         elif name.startswith(("GPU-", "MIG-")):  # the first digits suffice
             lock = next((uuid for gpu in uuids for uuid in gpu if uuid.startswith(name)), name)
         else:  # "-1", "NoDevFiles", nothing: CUDA, too, heeds nothing from the first on that names no GPU
@@ -99,22 +101,28 @@ def _uuids() -> list[list[str]]:
         pynvml.nvmlInit()
         try:
             handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-            return [_slices(handle) or [pynvml.nvmlDeviceGetUUID(handle)] for handle in handles]
+            slices = [_slices(handle) for handle in handles]
+            whole = [[pynvml.nvmlDeviceGetUUID(handle)] for handle in handles]
+            return [each if parts is None else parts for each, parts in zip(whole, slices, strict=True)]
         finally:
             pynvml.nvmlShutdown()
     except Exception:  # a missing package or library, an old driver, a container that hides NVML: numbers then
         return []
 
 
-def _slices(handle: object) -> list[str]:
+def _slices(handle: object) -> list[str] | None:
+    """The slices of a GPU that is to be used by slices only; None for a whole one."""
     import pynvml
 
+    try:
+        if not pynvml.nvmlDeviceGetMigMode(handle)[0]:
+            return None
+    except pynvml.NVMLError:  # most GPUs cannot be sliced, and say so by an error
+        return None
     uuids = []
-    with suppress(pynvml.NVMLError):  # most GPUs cannot be sliced, and say so by an error
-        if pynvml.nvmlDeviceGetMigMode(handle)[0]:
-            for i in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
-                with suppress(pynvml.NVMLError):  # fewer slices than there may be
-                    uuids.append(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, i)))
+    for i in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+        with suppress(pynvml.NVMLError):  # fewer slices than there may be
+            uuids.append(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, i)))
     return uuids
 
 

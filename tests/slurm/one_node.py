@@ -30,6 +30,7 @@ NodeName={node} Name=gpu File=/dev/zero
 NodeName={node} Name=gpu File=/dev/full
 """
 # KillWait: seconds between SIGTERM and SIGKILL, 30 by default. MinJobAge: how long squeue tells of a job that ended.
+# cred_expire: seconds that a job which is started again has to wait, 120 by default.
 CONFIGURATION = """ClusterName=one
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort={port}
@@ -37,7 +38,7 @@ SlurmdPort={second_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 {loopback}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -80,8 +81,9 @@ def install() -> None:
     """
     if os.getuid() != 0:
         raise Unavailable("a Slurm of one's own wants root")
-    if OWN_SLURM.exists():
-        raise Unavailable(f"{OWN_SLURM}: this machine has a Slurm of its own")
+    answers = shutil.which("scontrol") and "UP" in ask("scontrol", "ping")
+    if answers or OWN_SLURM.exists() or "SLURM_CONF" in os.environ:
+        raise Unavailable("this machine has, or belongs to, a Slurm of its own")
     if all(shutil.which(name, path=SYSTEM_PATH) for name in ("slurmctld", "slurmd", "sbatch", "munged")):
         return
     if not shutil.which("apt-get"):

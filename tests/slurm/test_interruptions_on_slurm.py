@@ -23,7 +23,7 @@ CONFIG = with_changes(
     SMALL,
     experiments=[TRAINED],
     seeds={"split1": len(SEEDS), "split2": 0, "split3": 0},
-    training={"epochs": 80},
+    training={"epochs": 100},
     engine={"progress_seconds": 0, "checkpoint_minutes": 0},
 )
 RUNS = {seed: Path(f"results/demo/runs/{TRAINED}/split1/seed{seed}") for seed in SEEDS}
@@ -57,6 +57,8 @@ class Story:
     attempts: dict[int, list[Job]] = field(default_factory=lambda: {seed: [] for seed in SEEDS})
     ends: dict[str, str] = field(default_factory=dict)
     """Job -> the last state that squeue told."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """Job -> how often Slurm itself started it again, where it did."""
 
     def look(self) -> list[Job]:
         """Note what the queue shows; return the trainings that run."""
@@ -74,10 +76,12 @@ class Story:
             if state == "RUNNING":
                 running.append(job)
         self.at_once.add(len(running))
-        indices = [
-            re.findall(r"GRES=gpu:1\(IDX:(\d)\)", ask("scontrol", "-d", "show", "job", job.number)) for job in running
-        ]
+        details = {job.number: ask("scontrol", "-d", "show", "job", job.number) for job in running}
+        indices = [re.findall(r"GRES=gpu:1\(IDX:(\d)\)", text) for text in details.values()]
         self.devices.append([index[0] for index in indices if index])
+        for number, text in details.items():
+            if again := int(re.findall(r"Restarts=(\d+)", text)[0]):
+                self.restarts[number] = again
         return running
 
     def log(self, seed: int, attempt: int) -> str:
@@ -97,21 +101,33 @@ def time_out(job: Job) -> None:
 
 
 def cancel(job: Job) -> None:
-    """As an operator or a preemption does."""
+    """As an operator does."""
     subprocess.run(["scancel", job.number], check=True)
 
 
+def send_signal(job: Job) -> None:
+    """The warning once more, by hand."""
+    subprocess.run(["scancel", "--signal=USR1", job.number], check=True)
+
+
+def requeue(job: Job) -> None:
+    """As a preemption does, or a node that fails: Slurm starts the same job again."""
+    subprocess.run(["scontrol", "requeue", job.number], check=True)
+
+
 def kill(job: Job) -> None:
-    """As the kernel does where memory is short, or a node that fails: with no warning."""
+    """As the kernel does where memory is short: with no warning."""
     os.kill(_training(job), signal.SIGKILL)
 
 
 # What is done to which attempt of which training; the attempts after these are let be.
 DEEDS: dict[tuple[int, int], Callable[[Job], None]] = {
     (1, 0): warn,
+    (1, 1): requeue,
     (2, 0): time_out,
     (2, 1): cancel,
     (3, 0): kill,
+    (3, 1): send_signal,
 }
 SLURM_LOOKS = 35  # every so many seconds, or a few less, at the time that its jobs have left
 
@@ -155,6 +171,7 @@ def story(cluster: Cluster, on_slurm: Finished, tmp_path_factory: pytest.TempPat
     _until(lambda: len(before.look()) == 2 and _under_way(before, 2), process, folder / "first.log")
     os.killpg(process.pid, signal.SIGINT)
     status = process.wait(timeout=60)
+    time.sleep(10)  # in which jobs have ended that Slurm was still ending
     story = Story(checkout, status_after_ctrl_c=status, after_ctrl_c=running_jobs())
 
     process = cluster.start(checkout, *ARGUMENTS, output=folder / "second.log")
@@ -207,7 +224,7 @@ def test_two_gpus_run_two_trainings_at_a_time(story: Story) -> None:
 
 def test_all_end_well(story: Story) -> None:
     assert story.status == 0
-    assert {seed: len(jobs) for seed, jobs in story.attempts.items()} == {1: 2, 2: 3, 3: 2}
+    assert {seed: len(jobs) for seed, jobs in story.attempts.items()} == {1: 2, 2: 3, 3: 3}
 
 
 def test_each_was_stopped_as_meant(story: Story) -> None:
@@ -216,12 +233,14 @@ def test_each_was_stopped_as_meant(story: Story) -> None:
     assert ends == {
         1: ["FAILED", "COMPLETED"],
         2: ["TIMEOUT", "CANCELLED", "COMPLETED"],
-        3: ["FAILED", "COMPLETED"],
+        3: ["FAILED", "FAILED", "COMPLETED"],
     }
+    assert story.restarts == {story.attempts[1][1].number: 1}
     assert re.search("stopped by SIGUSR1 .*saved", story.log(1, 0))
     assert "DUE TO TIME LIMIT" in story.log(2, 0)  # it stood still, so that Slurm had to kill it
     assert re.search("stopped by SIGTERM .*saved", story.log(2, 1))
     assert "stopped by" not in story.log(3, 0)
+    assert re.search("stopped by SIGUSR1 .*saved", story.log(3, 1))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -130,10 +130,12 @@ class Checkout:
             timeout=timeout,
         )
 
-    def script(self, name: str, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def script(
+        self, name: str, *arguments: str, timeout: float = 240, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run scripts/<name>.py here, as the Makefile does."""
-        sources = str(self.root / "src")
-        return self.run("python", f"scripts/{name}.py", *arguments, timeout=timeout, PYTHONPATH=sources)
+        variables["PYTHONPATH"] = str(self.root / "src")
+        return self.run("python", f"scripts/{name}.py", *arguments, timeout=timeout, **variables)
 
     def snakemake(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Run snakemake here."""

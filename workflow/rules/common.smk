@@ -267,6 +267,11 @@ def tuning_digest(wildcards):
     return hashlib.sha256(Path(TUNING_RECORD).read_bytes()).hexdigest() if Path(TUNING_RECORD).exists() else ""
 
 
+def gpus_of_job(wildcards, resources):
+    """How many GPUs the job has; a profile may ask for them as generic resources: `gpu: 0`, `gres: gpu:a100:1`."""
+    return 1 if str(resources.get("gres", "")).startswith("gpu") else resources.gpu
+
+
 def frames_at_once(section):
     """A params function: how many frames go through a network in one pass of a test or of the features.
 

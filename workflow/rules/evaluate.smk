@@ -21,6 +21,7 @@ rule evaluate_network:
     resources:
         gpu=1,
     params:
+        gpus=gpus_of_job,
         frames=folder_of_input("frames"),
         runs_folder=folder_of_input("runs", above=3),
         runs=split_seeds(),
@@ -32,7 +33,7 @@ rule evaluate_network:
     shell:
         "python scripts/evaluate_network.py --manifest {input.manifest} --frames {params.frames}"
         " --experiment {wildcards.experiment} --runs {params.runs} --batch {params.batch} --windows {params.windows}"
-        " --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
+        " --engine {params.engine:q} --gpus {params.gpus} --threads {threads}"
         " --output {params.runs_folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 

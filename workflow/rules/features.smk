@@ -40,13 +40,14 @@ rule pretrain:
     resources:
         gpu=1,
     params:
+        gpus=gpus_of_job,
         settings=json.dumps(SETTINGS["pretraining"], sort_keys=True),
     message:
         "Pretraining {wildcards.architecture} on made still images"
     # Shown as well, for the demo has nothing else to show meanwhile.
     shell:
         "python scripts/pretrain.py --architecture {wildcards.architecture} --settings {params.settings:q}"
-        " --gpus {resources.gpu} --threads {threads} --output {output} 2>&1 | tee {log}"
+        " --gpus {params.gpus} --threads {threads} --output {output} 2>&1 | tee {log}"
 
 
 rule extract_features:
@@ -66,6 +67,7 @@ rule extract_features:
     resources:
         gpu=1,
     params:
+        gpus=gpus_of_job,
         frames=folder_of_input("frames"),
         folder=folder_of_output("features"),
         architecture=SETTINGS["backbone"]["architecture"],
@@ -79,7 +81,7 @@ rule extract_features:
     shell:
         "python scripts/extract_features.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256} --architecture {params.architecture} --input {params.view:q}"
-        " --every {params.every} --batch {params.batch} --engine {params.engine:q} --gpus {resources.gpu}"
+        " --every {params.every} --batch {params.batch} --engine {params.engine:q} --gpus {params.gpus}"
         " --threads {threads} --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 

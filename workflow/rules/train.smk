@@ -24,6 +24,7 @@ rule train_network:
     resources:
         gpu=1,
     params:
+        gpus=gpus_of_job,
         frames=folder_of_input("frames"),
         folder=folder_of_output("run"),
         settings=experiment_settings,
@@ -35,7 +36,7 @@ rule train_network:
         "python scripts/train_network.py --manifest {input.manifest} --frames {params.frames}"
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --split {wildcards.split}"
-        " --seed {wildcards.seed} --engine {params.engine:q} --gpus {resources.gpu} --threads {threads}"
+        " --seed {wildcards.seed} --engine {params.engine:q} --gpus {params.gpus} --threads {threads}"
         " --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 

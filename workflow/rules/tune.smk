@@ -44,6 +44,7 @@ rule tune_network:
     resources:
         gpu=1,
     params:
+        gpus=gpus_of_job,
         frames=folder_of_input("frames"),
         folder=folder_of_output("tuned"),
         settings=tuned_settings("networks"),
@@ -59,7 +60,7 @@ rule tune_network:
         " --weights {input.weights:q} {params.sha256}"
         " --experiment {wildcards.experiment} --settings {params.settings:q} --learning-rate {wildcards.rate}"
         " --seed {params.seed} --batch {params.batch} --windows {params.windows} --engine {params.engine:q}"
-        " --gpus {resources.gpu} --threads {threads} --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
+        " --gpus {params.gpus} --threads {threads} --output {params.folder} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
 
 
 rule tune_baseline:
