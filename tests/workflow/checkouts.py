@@ -50,9 +50,10 @@ TINY: dict[str, Any] = {
 BASELINES = {"block4_average_znorm", "block2_gru"}
 NETWORKS = {"rrn_block1_convolution", "rrn_block4_identity", "control_no_skip", "control_average"}
 SPLITS = (1, 2, 3)
-# What a run took and when it was: the only things in which two runs of one configuration differ.
+# What a run took, when it was and on what: the only things in which two runs of one configuration differ.
 COSTS = {"seconds", "evaluation_seconds", "training_seconds", "frames_per_second", "peak_memory_bytes"}
 TIMES = {"started", "finished"}
+VERSIONS = {"versions"}  # an environment's Python may be another 3.11 than this one
 
 
 def with_changes(config: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -186,9 +187,9 @@ def check_same_results(one: Checkout, other: Checkout) -> None:
 
 
 def _numbers(value: Any) -> Any:
-    """A JSON value without what a run took and when it was."""
+    """A JSON value without what a run took, when it was and on what."""
     if isinstance(value, dict):
-        return {key: _numbers(entry) for key, entry in value.items() if key not in COSTS | TIMES}
+        return {key: _numbers(entry) for key, entry in value.items() if key not in COSTS | TIMES | VERSIONS}
     return [_numbers(entry) for entry in value] if isinstance(value, list) else value
 
 
