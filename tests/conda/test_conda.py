@@ -36,8 +36,7 @@ class User:
 
     def snakemake(self, checkout: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake in a checkout."""
-        # Compiled once, the environments' packages are imported in a fraction of the time.
-        return checkout.run("snakemake", *words, timeout=400, PATH=self.path, PYTHONDONTWRITEBYTECODE="")
+        return checkout.run("snakemake", *words, timeout=400, PATH=self.path)
 
     def succeed(self, checkout: Checkout, *words: str) -> str:
         """Run snakemake in a checkout; return its output."""

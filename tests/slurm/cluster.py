@@ -33,8 +33,7 @@ class Cluster:
         return ["snakemake", "--cores", "2", "--use-conda", "--conda-prefix", str(self.environments), *arguments]
 
     def variables(self) -> dict[str, str]:
-        # Compiled once, the environments' packages are imported in a fraction of the time.
-        return {"PATH": f"{self.programs}:{environment()['PATH']}", "PYTHONDONTWRITEBYTECODE": ""}
+        return {"PATH": f"{self.programs}:{environment()['PATH']}"}
 
     def run(self, checkout: Checkout, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return checkout.run(*self.command(*arguments), timeout=timeout, **self.variables())

@@ -19,6 +19,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         one_node.install()
     except one_node.Unavailable as error:
         pytest.skip(str(error))
+    if stand_in.uv() is None:
+        pytest.skip("no uv, which makes the jobs' environments")
     with tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp") as folder:
         slurm = one_node.OneNode(Path(folder))
         try:
