@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +42,11 @@ class Cluster:
     def run(self, checkout: Checkout, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         return checkout.run(*self.command(*arguments), timeout=timeout, **self.variables())
 
-    def start(self, checkout: Checkout, *arguments: str, output: Path) -> subprocess.Popen[bytes]:
-        """Start it as a terminal does, in a process group of its own."""
+    @contextmanager
+    def start(self, checkout: Checkout, *arguments: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """Start it as a terminal does, in a process group of its own, of which nothing stays afterwards."""
         with output.open("wb") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments),
                 cwd=checkout.root,
                 env={**environment(), **self.variables()},
@@ -50,6 +55,12 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,16 @@ def _go_on(process: int) -> None:
 
 
 def _training(job: Job) -> int:
-    found = ask("pgrep", "-f", rf"^python scripts/train_network.py .*--seed {job.seed} ")
-    return int(found)
+    """The process of this job, and of no other test that trains meanwhile; it may have come to its end.
+
+    Raises:
+        ProcessLookupError: it has.
+    """
+    for process in ask("pgrep", "-f", "^python scripts/train_network.py ").split():
+        with suppress(FileNotFoundError):
+            if f"SLURM_JOB_ID={job.number}".encode() in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+                return int(process)
+    raise ProcessLookupError(f"job {job.number} trains no longer")
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +175,14 @@ def story(cluster: Cluster, on_slurm: Finished, tmp_path_factory: pytest.TempPat
     checkout = on_slurm.checkout.copy(folder / "checkout")
     checkout.configure("longer", CONFIG)
     before = Story(checkout)
-    process = cluster.start(checkout, *ARGUMENTS, output=folder / "first.log")
-    _until(lambda: len(before.look()) == 2 and _under_way(before, 2), process, folder / "first.log")
-    os.killpg(process.pid, signal.SIGINT)
-    status = process.wait(timeout=60)
+    log = folder / "first.log"
+    with cluster.start(checkout, *ARGUMENTS, output=log) as process:
+        _until(lambda: len(before.look()) == 2 and _under_way(before, 2), process, log)
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(timeout=60)
     time.sleep(10)  # in which jobs have ended that Slurm was still ending
     story = Story(checkout, status_after_ctrl_c=status, after_ctrl_c=running_jobs())
 
-    process = cluster.start(checkout, *ARGUMENTS, output=folder / "second.log")
     done: set[tuple[int, int]] = set()
 
     def disturbed_and_ended() -> bool:
@@ -185,10 +193,12 @@ def story(cluster: Cluster, on_slurm: Finished, tmp_path_factory: pytest.TempPat
                 done.add(which)
         return process.poll() is not None
 
-    _until(disturbed_and_ended, process, folder / "second.log", seconds=400)
+    log = folder / "second.log"
+    with cluster.start(checkout, *ARGUMENTS, output=log) as process:
+        _until(disturbed_and_ended, process, log, seconds=400)
+        story.status = process.wait()
     story.look()
-    story.status = process.wait()
-    assert done == set(DEEDS), (folder / "second.log").read_text()
+    assert done == set(DEEDS), log.read_text()
     return story
 
 
