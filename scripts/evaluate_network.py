@@ -1,7 +1,8 @@
 """Test the trained networks of one experiment on the test clips of their splits.
 
 A video's score is the mean of its windows' class probabilities (Section 3.3): of chunks that follow each other, or,
-with --windows dense, of one ending at each sampled frame; either way a frame goes through the network once. Writes
+with --windows dense, of one ending at each sampled frame; either way a frame goes through the network once. A network
+for which the order of frames can matter is tested a second time, with the frames of each chunk shuffled. Writes
 predictions.parquet and metrics.json into each run's folder.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from recurrent_residual.networks import build_network
 from recurrent_residual.passes import WINDOWS, plan
 from recurrent_residual.provenance import describe
 from recurrent_residual.runs import Run
+from recurrent_residual.shuffling import sees_order
 from recurrent_residual.training.leftovers import remove_checkpoint
 from recurrent_residual.views import ViewSettings
 
@@ -69,7 +72,9 @@ def main(options: argparse.Namespace) -> None:
         how |= {"windows": options.windows, "batch": options.batch}
         torch.cuda.empty_cache()  # of the run before: the peak is to be this one's own
         meter, started = Meter(device), time.monotonic()
-        probabilities = predict_network(
+        name = f"{options.experiment} split {split} seed {seed}"
+        predict = partial(
+            predict_network,
             network,
             test,
             source,
@@ -78,9 +83,9 @@ def main(options: argparse.Namespace) -> None:
             device=device,
             workers=options.threads,
             decoder=engine.decoder_for(deterministic=settings["training"]["deterministic"]),
-            name=f"{options.experiment} split {split} seed {seed}",
             progress_seconds=engine.progress_seconds,
         )
+        probabilities = predict(name=name)
         seconds = time.monotonic() - started
         frames = sum(one.frames for one in plan(network, test, **how))
         costs = {
@@ -90,8 +95,25 @@ def main(options: argparse.Namespace) -> None:
             "frames_per_second": round(frames / seconds, 1),
             "energy_joules": meter.joules(),
             "peak_memory_bytes": meter.peak_memory(),
+            "shuffled_seconds": None,
+            "shuffled_energy_joules": None,
         }
-        write_evaluation(run, test, probabilities.numpy(), classes, seconds=seconds, provenance=provenance, costs=costs)
+        shuffled = None
+        if sees_order(network, frames=network.frames):
+            meter, started = Meter(device), time.monotonic()
+            shuffled = predict(name=f"{name}, frames shuffled", shuffled=True).numpy()
+            costs["shuffled_seconds"] = round(time.monotonic() - started, 3)
+            costs["shuffled_energy_joules"] = meter.joules()
+        write_evaluation(
+            run,
+            test,
+            probabilities.numpy(),
+            classes,
+            seconds=seconds,
+            provenance=provenance,
+            costs=costs,
+            shuffled=shuffled,
+        )
         remove_checkpoint(run.folder)
 
 

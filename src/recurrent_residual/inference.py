@@ -37,6 +37,7 @@ def predict_network(
     device: torch.device,
     workers: int,
     windows: str = "disjoint",
+    shuffled: bool = False,
     decoder: str = "auto",
     name: str = "",
     progress_seconds: float = 30.0,
@@ -55,6 +56,7 @@ def predict_network(
         device: where the work is done.
         workers: threads that decode.
         windows: "disjoint" or "dense" (see `passes.plan`).
+        shuffled: the frames of each window are in another order (see `passes.plan`).
         decoder: the configuration's engine.decoder.
         name: what the lines of progress begin with.
         progress_seconds: between two of them.
@@ -65,7 +67,7 @@ def predict_network(
     folded = place(fold_batch_norm(network), device)
     least = getattr(network, "reads", frames)
     while True:
-        passes = plan(network, clips, frames=frames, every=every, windows=windows, batch=batch)
+        passes = plan(network, clips, frames=frames, every=every, windows=windows, batch=batch, shuffled=shuffled)
         pace = Pace(name, total=len(clips), frames=sum(one.frames for one in passes), every=progress_seconds)
         try:
             scores = _scores(folded, passes, source, pace, view=view, device=device, workers=workers, decoder=decoder)

@@ -10,6 +10,7 @@ from torch import nn
 from recurrent_residual.chunks import Chunk, cut, samples_of
 from recurrent_residual.errors import UserError
 from recurrent_residual.manifest import Clip
+from recurrent_residual.shuffling import shuffled as in_another_order
 
 WINDOWS = ("disjoint", "dense")
 
@@ -30,7 +31,16 @@ class Pass:
         return sum(len(chunk.frames) for chunk in self.chunks)
 
 
-def plan(network: nn.Module, clips: Sequence[Clip], *, frames: int, every: int, windows: str, batch: int) -> list[Pass]:
+def plan(
+    network: nn.Module,
+    clips: Sequence[Clip],
+    *,
+    frames: int,
+    every: int,
+    windows: str,
+    batch: int,
+    shuffled: bool = False,
+) -> list[Pass]:
     """All passes of a test, of about `batch` frames each.
 
     Args:
@@ -40,14 +50,18 @@ def plan(network: nn.Module, clips: Sequence[Clip], *, frames: int, every: int, 
         every: frames between two samples.
         windows: "disjoint", chunks one after the other; or "dense", one ending at each sample from the T-th on.
         batch: a pass has no more frames, unless a single chunk has.
+        shuffled: of each chunk the frames that the network looks at are in another order (`shuffling.shuffled`).
     """
     if windows not in WINDOWS:
         raise UserError(f"evaluation.windows: {windows!r} is none of {', '.join(WINDOWS)}")
     reads = getattr(network, "reads", frames)
-    if windows == "dense" and hasattr(network, "dense"):
+    if windows == "dense" and hasattr(network, "dense") and not shuffled:
         return list(_of_videos(clips, length=frames, reads=reads, every=every, batch=batch))
-    # A network that cannot share its work among windows sees a frame once for each.
+    # A network that cannot share its work among windows sees a frame once for each; nor can one whose windows have each
+    # an order of their own.
     chunks = cut(clips, length=frames, every=every, reads=reads, step=1 if windows == "dense" else None)
+    if shuffled:
+        chunks = [in_another_order(chunk) for chunk in chunks]
     size = max(1, batch // reads)
     parts = [chunks[i : i + size] for i in range(0, len(chunks), size)]
     return [Pass(part, [chunk.clip for chunk in part]) for part in parts]

@@ -30,3 +30,21 @@ def test_what_is_written_can_be_recomputed_from_the_predictions(tmp_path) -> Non
     stored = json.loads((run.folder / "metrics.json").read_text())
     assert stored["error"] == pytest.approx(np.mean(np.array(table["predicted"]) != table["label"]))
     assert (stored["experiment"], stored["split"], stored["seed"], stored["videos"]) == ("experiment", 2, 1, 20)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_the_shuffled_test_stands_beside_the_other(tmp_path, done: bool) -> None:
+    """Its error is of its own predictions; where it was not done both say so, and the column is there all the same."""
+    clips = [made_clip(i, label=i % 3) for i in range(20)]
+    rng = np.random.default_rng(0)
+    ordered, other = (rng.dirichlet(np.ones(3), 20).astype(np.float32) for _ in range(2))
+    run = Run.within(tmp_path, "experiment", 2, 1)
+    classes = ["Class0", "Class1", "Class2"]
+    write_evaluation(run, clips, ordered, classes, seconds=1.5, provenance={}, shuffled=other if done else None)
+    table = pq.read_table(run.folder / "predictions.parquet")
+    assert table.schema.field("predicted_shuffled").type == "int32"
+    assert table["predicted_shuffled"].to_pylist() == (other.argmax(axis=1).tolist() if done else [None] * 20)
+    stored = json.loads((run.folder / "metrics.json").read_text())
+    labels = np.arange(20) % 3
+    assert stored["shuffled_error"] == (pytest.approx(np.mean(other.argmax(axis=1) != labels)) if done else None)
+    assert stored["error"] == pytest.approx(np.mean(ordered.argmax(axis=1) != labels))

@@ -28,6 +28,7 @@ from recurrent_residual.planning.dry_run import Command, DryRun, local_rules, re
 from recurrent_residual.planning.rates import Rate, Rates, find_rates
 from recurrent_residual.planning.table import notes, table
 from recurrent_residual.planning.volume import TUNING, UCF101_FRAMES, Counted, Expected, Reading, Volume, volume
+from recurrent_residual.shuffling import sees_order
 from recurrent_residual.tuning.hold_out import hold_out
 
 REPOSITORY = SOURCE.parent
@@ -68,13 +69,15 @@ def test_the_manifest_is_counted_as_a_training_cuts_it(reading: Reading, split: 
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("windows", ["disjoint", "dense"])
-def test_a_test_is_counted_as_its_passes(reading: Reading, windows: str) -> None:
-    """As long as no video is longer than a pass."""
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_test_is_counted_as_its_passes(reading: Reading, windows: str, shuffled: bool) -> None:
+    """As long as no video is longer than a pass; with shuffled frames a frame passes once for each of its windows."""
     network = nn.Identity()
     network.reads, network.dense = reading.reads, None  # type: ignore[assignment]
     test = [each for each in CLIPS if each.role(1) == TEST]
-    done = passes(network, test, frames=reading.length, every=reading.every, windows=windows, batch=1000)
-    asked = Reading(reading.length, reading.reads, reading.every, dense=windows == "dense")
+    how = {"frames": reading.length, "every": reading.every, "windows": windows, "batch": 1000}
+    done = passes(network, test, **how, shuffled=shuffled)  # type: ignore[arg-type]
+    asked = Reading(reading.length, reading.reads, reading.every, dense=windows == "dense", alone=shuffled)
     assert Counted(CLIPS, []).frames(TEST, 1, asked) == sum(one.frames for one in done)
 
 
@@ -99,6 +102,22 @@ def test_every_network_of_the_paper_reads_what_its_model_says() -> None:
         reading = Reading.of(settings)
         assert reading is not None
         assert (reading.length, reading.reads, reading.every) == (network.frames, network.reads, 10)
+        assert (reading.shuffled is not None) == sees_order(network, frames=network.frames)
+
+
+@pytest.mark.parametrize("windows", ["disjoint", "dense"])
+def test_a_test_is_done_twice_where_order_can_matter(paper, windows: str) -> None:
+    """Once in order and once shuffled; the controls, for which the order is all one, once."""
+    clips = Counted(CLIPS, [])
+    known = Rates(None, Rate(1.0, "measured here", True))
+    for name, shuffled in (("rrn_context3_identity", True), ("control_no_skip", False), ("control_average", False)):
+        options = {"experiment": [name], "runs": ["1:1"], "windows": [windows]}
+        run = DryRun({"evaluate_network": 1}, [Command("evaluate_network", options)], 1)
+        (line,) = lines(basis(paper, run, known, clips))
+        reading = Reading.of(experiments(paper)[name].settings, dense=windows == "dense")
+        assert reading is not None and (reading.shuffled is not None) == shuffled
+        frames = clips.frames(TEST, 1, reading) + (clips.frames(TEST, 1, reading.shuffled) if reading.shuffled else 0)
+        assert line.gpu_hours == pytest.approx(frames / 3600)
 
 
 def test_expected_frames_of_ucf101_are_those_that_were_counted(paper) -> None:

@@ -6,9 +6,11 @@ Each says of itself, in plain literals that are read without importing it:
 - `SETTINGS`: the settings that an experiment may give, each with its JSON schema; `REQUIRED`: those that it must give.
 
 A network has `build(settings, backbone) -> nn.Module`; its `frames` is the number T of frames in a chunk, `reads` how
-many of them, the last ones, it looks at, and it maps these, (B, reads, 3, H, W), to log-probabilities (B, classes). It
-may have `dense(frames, lengths)`: the log-probabilities of every window of several videos, whose frames (N, 3, H, W)
-stand one after the other, each frame computed once. Without it a dense test takes T times as long.
+many of them, the last ones, it looks at, and it maps these, (B, reads, 3, H, W), to log-probabilities (B, classes). Its
+`context`, where it says one, is how many of them each of its outputs sees: with 1 their order cannot matter, and the
+test with shuffled frames is left out. It may have `dense(frames, lengths)`: the log-probabilities of every window of
+several videos, whose frames (N, 3, H, W) stand one after the other, each frame computed once. Without it a dense test
+takes T times as long.
 
 A baseline has `build(settings, dimensions, classes) -> nn.Module`, and says with the literal `READS` what it reads of a
 video: all "frames" in the order of time, or their "mean". It is called with (frames (N, D), starts (B,), lengths (B,)),

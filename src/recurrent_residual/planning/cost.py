@@ -228,7 +228,8 @@ def _test_work(command: Command, basis: Basis) -> Work | None:
     if reading is None:
         return None
     splits = [int(run.partition(":")[0]) for run in command.options["runs"]]
-    return Work(name, test=sum(basis.volume.frames(TEST, split, reading) for split in splits))
+    tests = [reading, reading.shuffled] if reading.shuffled else [reading]  # in order, and shuffled
+    return Work(name, test=sum(basis.volume.frames(TEST, split, each) for split in splits for each in tests))
 
 
 def _count(frames: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from recurrent_residual.benchmarks.paper_cost import CHUNKS
@@ -24,13 +24,16 @@ UCF101_FRAMES = 10 * (CHUNKS[1] / ucf101.SPLIT_SIZES[1][0] - 0.45)
 class Reading:
     """How a network looks at a clip: chunks of `length` of every `every`-th frame, of which it reads the last `reads`.
 
-    `dense`: a window ends at each sample from the `length`-th on, and a frame passes through the network once.
+    `dense`: a window ends at each sample from the `length`-th on, and a frame passes through the network once; `alone`:
+    a frame passes once for each window that it is in. `context`: frames that one output sees.
     """
 
     length: int = 1
     reads: int = 1
     every: int = 10
     dense: bool = False
+    alone: bool = False
+    context: int = 1
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], *, dense: bool = False) -> Reading | None:
@@ -44,7 +47,12 @@ class Reading:
         context = len(own["skips"]) + 1
         length = own.get("frames") or context
         reads = context if own.get("readout", "last") == "last" else length
-        return cls(length, reads, settings["training"]["every"], dense)
+        return cls(length, reads, settings["training"]["every"], dense, context=context)
+
+    @property
+    def shuffled(self) -> Reading | None:
+        """How it looks at the test with shuffled frames; None where no order can matter (`shuffling.sees_order`)."""
+        return replace(self, alone=True) if self.reads > 1 and self.context > 1 else None
 
 
 class Volume(Protocol):
@@ -108,6 +116,8 @@ class Counted:
 def _passes(frames: int, reading: Reading) -> int:
     """Frames that pass through a network of a clip of so many: those of `chunks.cut` and `passes.plan`, counted."""
     samples = max(-(-frames // reading.every), reading.length)
+    if reading.dense and reading.alone:
+        return (samples - reading.length + 1) * reading.reads
     if reading.dense:
         return samples - (reading.length - reading.reads)
     return samples // reading.length * reading.reads
@@ -142,7 +152,9 @@ class Expected:
     def frames(self, role: str, split: int, reading: Reading) -> float:
         """As `Volume` says."""
         samples = max(self._samples(reading.every), reading.length)
-        if reading.dense:
+        if reading.dense and reading.alone:
+            once = (samples - reading.length + 1) * reading.reads
+        elif reading.dense:
             once = samples - (reading.length - reading.reads)
         else:  # of the samples that a clip has, (length - 1) / 2 are dropped in the mean
             once = max(1.0, (samples - (reading.length - 1) / 2) / reading.length) * reading.reads
