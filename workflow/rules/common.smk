@@ -69,6 +69,7 @@ RESULTS = f"results/{NAME}"
 LOGS = f"logs/{NAME}"
 RUN = f"{RESULTS}/runs/{{experiment}}/split{{split}}/seed{{seed}}"
 REPORT = SETTINGS["report"]["folder"]
+LOOKS = SETTINGS["report"]["look_into"]
 TUNING = SETTINGS["tuning"]
 TUNING_RECORD = f"{RESULTS}/tuning/tuning.json"
 RUNS = runs(SETTINGS)
@@ -282,3 +283,37 @@ def frames_at_once(section):
         return SETTINGS[section]["batch"]
 
     return batch
+
+
+def looks_experiments():
+    """The two networks that are looked into, as the script takes them."""
+    return f"--experiment {LOOKS['experiment']} --beside {LOOKS['beside']}"
+
+
+def looks_wanted():
+    """The file of what was seen in the two networks, in a list; an empty one where they are not both trained here."""
+    both = {LOOKS["experiment"], LOOKS["beside"]} <= set(NETWORKS)
+    return [f"{RESULTS}/looks.json"] if both and LOOKS["clips"] else []
+
+
+def looks_runs(name):
+    """The file `name` of the first run of each of the two networks."""
+    split, seed = RUNS[0]
+    both = (LOOKS["experiment"], LOOKS["beside"])
+    return [f"{RESULTS}/runs/{experiment}/split{split}/seed{seed}/{name}" for experiment in both]
+
+
+def looks_code():
+    """`code` of the script that looks into networks, and of their models."""
+    models = {EXPERIMENTS[name].model for name in (LOOKS["experiment"], LOOKS["beside"]) if name in EXPERIMENTS}
+    return sorted({file for model in [None, *models] for file in code("look_into_model", model=model)})
+
+
+def looks_option(wildcards, input):
+    """What was seen in the networks, for the report, where it is wanted."""
+    return f"--looks {input.looks}" if input.looks else ""
+
+
+def files_below(folder):
+    """All files in a folder of the repository and in those below it."""
+    return [here(path) for path in sorted((REPOSITORY / folder).rglob("*")) if path.is_file()]

@@ -64,3 +64,34 @@ rule evaluate_baseline:
         "python scripts/evaluate_baseline.py --manifest {input.manifest} --features {params.features}"
         " --experiment {wildcards.experiment} --runs {params.runs} --threads {threads}"
         " --output {params.runs_folder} 2> {log}"
+
+
+rule look_into_model:
+    input:
+        code=looks_code(),
+        manifest=rules.build_manifest.output.manifest,
+        frames=FRAMES,
+        # Written last by a test; it vouches for the weights and the predictions beside it.
+        runs=looks_runs("metrics.json"),
+    output:
+        f"{RESULTS}/looks.json",
+    log:
+        f"{LOGS}/look_into_model.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: SETTINGS["threads"]
+    resources:
+        gpu=1,
+    params:
+        gpus=gpus_of_job,
+        frames=folder_of_input("frames"),
+        runs_folder=folder_of_input("runs", above=3),
+        experiments=looks_experiments(),
+        clips=LOOKS["clips"],
+        run="--split {} --seed {}".format(*RUNS[0]),
+    message:
+        "Looking into {params.experiments} on clips where they differ most, and on typical ones"
+    shell:
+        "python scripts/look_into_model.py --manifest {input.manifest} --frames {params.frames}"
+        " --runs {params.runs_folder} {params.experiments} {params.run} --clips {params.clips}"
+        " --gpus {params.gpus} --threads {threads} --output {output} 2>&1 | (trap '' INT TERM USR1; tee {log} || true)"
