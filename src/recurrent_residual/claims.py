@@ -1,66 +1,58 @@
-"""What the paper concludes from its rows, and what our runs say of it."""
+"""`claims.yaml`: what the paper concludes from its rows, and what we ask beyond it, as comparisons of sides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from recurrent_residual.config import read_yaml, validate
 from recurrent_residual.errors import UserError
-from recurrent_residual.experiment_results import Result
-from recurrent_residual.intervals import interval
+
+KINDS = ("order", "equal", "relative", "value")
 
 
-def claim_of(
-    claim: Mapping[str, str],
-    paper: Mapping[str, Any],
-    owners: Mapping[str, str],
-    results: Mapping[str, Result],
-    splits: list[int],
-) -> dict[str, Any]:
-    """Whether one row has fewer errors than another, in the paper on its tables' split and in our runs over all splits.
+def read_claims(path: str | Path, paper: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of `claims.yaml`, validated.
 
-    The verdict is read from the interval of the paired difference: "holds" below zero, "reversed" above, else "open".
+    Args:
+        path: the file.
+        paper: `paper.yaml`, whose rows the sides name.
 
     Raises:
-        UserError: `paper.yaml` names a row that it does not have.
+        UserError: the file is not there or malformed, names a row or a side that is not there, or an id twice.
     """
-
-    def printed(row: str) -> tuple[float | None, list[int]]:
-        key, _, name = row.partition(".")
-        try:
-            table = paper["tables"][key]
-            return table["rows"][name].get("error"), table["compare_splits"]
-        except KeyError:
-            raise UserError(f"paper.yaml: claims: {row!r} is no row of a table") from None
-
-    ends = ("better", "than")
-    published, of_splits = zip(*(printed(claim[end]) for end in ends), strict=True)
-    out: dict[str, Any] = {
-        "text": claim["text"],
-        **{end: claim[end] for end in ends},
-        "paper": None if None in published else change(*published),
-        "paper_splits": sorted(set().union(*of_splits)),
-        "ours": None,
-        "verdict": None,
-    }
-    found = [results.get(owners.get(claim[end], "")) for end in ends]
-    summaries = [result.summary(splits) if result else None for result in found]
-    if summaries[0] is None or summaries[1] is None:
-        return out
-    samples = [np.mean([result.samples[split] for split in splits], axis=0) for result in found if result]
-    low, high = (100 * end for end in interval(samples[0] - samples[1]))
-    out["ours"] = {
-        **change(summaries[0]["error"], summaries[1]["error"]),
-        "interval": [low, high],
-        "splits": list(splits),
-        "errors": [summary["error"] for summary in summaries if summary],
-    }
-    out["verdict"] = "holds" if high < 0 else "reversed" if low > 0 else "open"
-    return out
+    claims = validate(read_yaml(path), "claims", source=str(path))
+    rows = {f"{key}.{row}": entry for key, table in paper["tables"].items() for row, entry in table["rows"].items()}
+    for name, side in claims["sides"].items():
+        for row in side["rows"]:
+            if row not in rows:
+                raise UserError(f"{path}: sides: {name}: {row!r} is no row of paper.yaml")
+        if any(rows[row].get("quoted") for row in side["rows"]) and (len(side["rows"]) > 1 or side["shuffled"]):
+            raise UserError(f"{path}: sides: {name}: a row quoted from other papers stands alone, and is not shuffled")
+    for claim in claims["claims"]:
+        for pair in pairs(claim):
+            if unknown := [side for side in pair["sides"] if side not in claims["sides"]]:
+                raise UserError(f"{path}: claims: {claim['id']}: {unknown[0]!r} is none of the sides above")
+    for name, count in Counter(claim["id"] for claim in claims["claims"]).items():
+        if count > 1:
+            raise UserError(f"{path}: claims: {name}: {count} claims have this id; give each its own")
+    return claims
 
 
-def change(new: float, old: float) -> dict[str, float | None]:
-    """From the error `old` to `new`: in points, and relative to `old` in per cent."""
-    return {"points": 100 * (new - old), "relative": 100 * (new - old) / old if old else None}
+def pairs(claim: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The comparisons of a claim, two sides each: {"kind", "sides", "margin", "target"}.
+
+    An order of several sides is one comparison of each with the next; a value has one side.
+    """
+    for comparison in claim["comparisons"]:
+        kind = next(kind for kind in KINDS if kind in comparison)
+        bounds = {"margin": comparison.get("margin"), "target": comparison.get("target")}
+        sides = comparison[kind]
+        if kind == "order":
+            for pair in pairwise(sides):
+                yield {"kind": kind, "sides": list(pair), **bounds}
+        else:
+            yield {"kind": kind, "sides": [sides] if kind == "value" else list(sides), **bounds}
