@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import platform
 import re
 import shlex
@@ -40,6 +41,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def user() -> str | None:
+    """The login name of who runs this; None where the system knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None
+
+
 def processor() -> str:
     """The processor's name as Linux tells it."""
     try:
@@ -75,7 +84,7 @@ def versions(device: torch.device) -> dict[str, str]:
 
 
 def describe(device: torch.device) -> dict[str, object]:
-    """Commit, versions, hardware, command line and time, now: ask before the work, for code may change meanwhile."""
+    """Commit, versions, hardware, command line, user and time, now: ask before the work, for code may change."""
     gpu = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
     return {
         "device": device.type,
@@ -86,4 +95,5 @@ def describe(device: torch.device) -> dict[str, object]:
         "commit": commit(),
         "command": shlex.join(["python", *sys.argv]),
         "started": now(),
+        "user": user(),
     }

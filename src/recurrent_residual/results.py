@@ -25,13 +25,25 @@ class FinishedRun:
     """A line an epoch: training loss and training error."""
     videos: np.ndarray
     """Names of the test clips, (clips,), sorted."""
+    labels: np.ndarray
+    """The class of each test clip, (clips,) int, in the same order."""
+    predicted: np.ndarray
+    """The class that each was taken for, (clips,) int."""
     wrong: np.ndarray
-    """Whether each test clip was classified wrongly, (clips,) bool, in the same order."""
+    """Whether each was classified wrongly, (clips,) bool."""
+    wrong_shuffled: np.ndarray | None = None
+    """The same where each chunk's frames are shuffled, (clips,) bool; None where that was not tested."""
 
     @property
     def groups(self) -> np.ndarray:
         """Group of each test clip, (clips,), as "v_Class_g01", in the same order."""
         return np.array([video.rpartition("_c")[0] for video in self.videos], dtype=str)
+
+    @property
+    def test_seconds(self) -> float | None:
+        """Seconds of the test, with that of shuffled frames where it was done; None where they were not measured."""
+        seconds = self.metrics.get("seconds")
+        return None if seconds is None else seconds + (self.metrics.get("shuffled_seconds") or 0)
 
 
 def read_finished(folder: Path) -> FinishedRun | None:
@@ -44,16 +56,52 @@ def read_finished(folder: Path) -> FinishedRun | None:
         return None
     metrics = read_json(folder / "metrics.json")
     history = [_parse(line, folder / "history.jsonl") for line in read(folder / "history.jsonl").splitlines() if line]
-    try:
-        table = pyarrow.parquet.read_table(folder / "predictions.parquet", columns=["video", "label", "predicted"])
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
-        raise UserError(f"{folder / 'predictions.parquet'}: cannot be read ({error}); evaluate the run again") from None
+    table = _predictions(folder)
     videos = np.array(table["video"].to_pylist(), dtype=str)
     order = np.argsort(videos)
-    wrong = (table["label"].to_numpy() != table["predicted"].to_numpy())[order]
+    labels, predicted = (table[name].to_numpy()[order] for name in ("label", "predicted"))
+    wrong = labels != predicted
     if len(wrong) != metrics["videos"] or not np.isclose(wrong.mean(), metrics["error"]):
         raise UserError(f"{folder / 'metrics.json'}: is not of the predictions beside it; evaluate the run again")
-    return FinishedRun(folder, metrics, read_json(folder / "run.json"), history, videos[order], wrong)
+    shuffled = table["predicted_shuffled"] if "predicted_shuffled" in table.column_names else None
+    # All or none: a network either reads several frames or does not.
+    wrong_shuffled = None if shuffled is None or shuffled.null_count else labels != shuffled.to_numpy()[order]
+    return FinishedRun(
+        folder,
+        metrics,
+        read_json(folder / "run.json"),
+        history,
+        videos[order],
+        labels,
+        predicted,
+        wrong,
+        wrong_shuffled,
+    )
+
+
+def read_confidence(run: FinishedRun) -> np.ndarray:
+    """The probability that the run gave each test clip's predicted class, (clips,), in the order of `run.videos`.
+
+    Apart from `read_finished`, because the probabilities of all runs are a hundred times what the errors need.
+    """
+    table = _predictions(run.folder, "probabilities")
+    order = np.argsort(np.array(table["video"].to_pylist(), dtype=str))
+    probabilities = np.stack(table["probabilities"].to_numpy())[order]
+    return probabilities[np.arange(len(order)), run.predicted]
+
+
+def _predictions(folder: Path, *further: str) -> pyarrow.Table:
+    """The columns that every reader needs, "predicted_shuffled" where it is there, and `further` ones."""
+    path = folder / "predictions.parquet"
+    columns = ["video", "label", "predicted", *further]
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            there = file.schema_arrow.names
+            if lacking := sorted(set(columns) - set(there)):
+                raise KeyError(f"no column {lacking[0]}")
+            return file.read(columns=[*columns, *({"predicted_shuffled"} & set(there))])
+    except (OSError, pyarrow.ArrowException, KeyError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); evaluate the run again") from None
 
 
 def read(path: str | Path) -> str:

@@ -80,7 +80,7 @@ def sha256_of(path: str | Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; the file of weights must be readable") from error
+        raise UserError(f"{path}: {error.strerror}; it must be a file that can be read") from error
 
 
 def check_sha256(path: str | Path, sha256: str) -> None:

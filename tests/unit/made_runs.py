@@ -1,4 +1,7 @@
-"""A made tree of finished runs with random but consistent predictions, for the tests of tables and report."""
+"""A made tree of finished runs with random but consistent predictions, for the tests of tables and report.
+
+The metrics are counted in plain loops. Runs of the paper's size are made by `benchmarks.made_report`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from recurrent_residual.benchmarks import made_report
+from recurrent_residual.claims import read_claims
 from recurrent_residual.config import validate
+from recurrent_residual.manifest import Clip
+from recurrent_residual.tables import collect
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["ApplyLipstick", "Archery", "BabyCrawling", "Odd_Name & 50% <b>"]
@@ -98,6 +105,11 @@ def write_run(runs: Path, experiment: str, split: int, seed: int, *, accuracy: f
         "predicted": pa.array(predicted, pa.int32()),
         "probabilities": pa.array([[0.25] * 4] * len(labels), pa.list_(pa.float32())),
     }
+    shuffled = None
+    if "rrn" in experiment:
+        turned = [guess if rng.random() < 0.7 else (guess + 1) % len(CLASSES) for guess in predicted]
+        columns["predicted_shuffled"] = pa.array(turned, pa.int32())
+        shuffled = sum(label != guess for label, guess in zip(labels, turned, strict=True)) / len(labels)
     pq.write_table(pa.table(columns), folder / "predictions.parquet")
     history = [
         {"epoch": e, "updates": 10 * e, "loss": 2 / e + rng.random() / 9, "error": 0.5 / e, "seconds": 1.5}
@@ -116,6 +128,7 @@ def write_run(runs: Path, experiment: str, split: int, seed: int, *, accuracy: f
             "confusion": confusion,
             "classes": CLASSES,
             "seconds": 0.5,
+            "shuffled_error": shuffled,
         },
     )
     write_json(
@@ -149,6 +162,71 @@ def write_runs(runs: Path, experiments: Iterable[str]) -> None:
         for split, count in {1: 3, 2: 1, 3: 1}.items():
             for seed in range(1, count + 1):
                 write_run(runs, experiment, split, seed, accuracy=0.4 + 0.02 * number)
+
+
+def claims() -> Any:
+    """The project's claims, as the script reads them."""
+    return read_claims(ROOT / "config" / "claims.yaml", project("paper"))
+
+
+def small_tables(folder: Path, **changed: Any) -> dict[str, Any]:
+    """A report's tables.json as it is read again, with all parts: few classes, odd names, some of the experiments.
+
+    Args:
+        folder: empty; gets the runs.
+        changed: what `collect` shall get instead.
+    """
+    write_runs(folder, CHOSEN_BY_VIEWS)
+    own = {"title": "My <own> & 100 % new_one", "model": "recurrent_resnet", "settings": {"skips": []}}
+    inputs: dict[str, Any] = {
+        "experiments": experiments(my_own=own),
+        "paper": project("paper"),
+        "claims": claims(),
+        "decisions": project("decisions"),
+        "clips": CLIPS,
+        "manifest": MANIFEST,
+        "settings": SETTINGS,
+        "chosen": CHOSEN_BY_VIEWS,
+        "examples": made_report.MadeExamples(),
+        "looks": made_report.looks(made_report.made_classes()),
+        "checksums": [{"what": "results/made/manifest & <co>.tsv", "sha256": f"{7:064x}"}],
+    }
+    return json.loads(json.dumps(collect(folder, **{**inputs, **changed})))
+
+
+def paper_tables(folder: Path, *, seeds: int = made_report.SEEDS, fresh: bool = True) -> dict[str, Any]:
+    """The same of the paper's size: 101 classes, 3 splits, 30 experiments, 5 seeds. Takes some 12 s: once a session.
+
+    Args:
+        folder: gets the runs.
+        seeds: fewer are quicker.
+        fresh: whether to write the runs; they are there when it was called before.
+    """
+    inputs = made_report.inputs(folder, seeds=seeds, fresh=fresh)
+    return json.loads(json.dumps(collect(folder, claims=claims(), **inputs)))
+
+
+def manifest_clips() -> list[Clip]:
+    """The test clips of `write_run` in all splits, as the manifest has them: 51 frames of 320 x 240 pixels."""
+    return [
+        Clip(
+            video=f"v_{name}_g{group:02d}_c{clip:02d}",
+            class_name=name,
+            label=label,
+            group=group,
+            clip=clip,
+            path=f"{name}/v_{name}_g{group:02d}_c{clip:02d}.avi",
+            roles=tuple("test" if (group - 1) // 7 == split else "train" for split in range(3)),
+            frames=51,
+            width=320,
+            height=240,
+            fps=25.0,
+            sha256="0" * 16,
+        )
+        for label, name in enumerate(CLASSES)
+        for group in range(1, 22)
+        for clip in (1, 2)
+    ]
 
 
 def read_json(path: Path) -> Any:

@@ -90,3 +90,15 @@ def test_versions_on_a_gpu_name_what_lies_below_torch(tmp_path: Path, monkeypatc
     found = provenance.versions(torch.device("cuda"))
     assert (found["cuda"], found["cudnn"]) == ("13.2", "91200") and "driver" not in found
     assert "cuda" not in provenance.versions(CPU)
+
+
+def test_who_ran_it_is_recorded_and_may_be_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login name; a container's user without one is no reason for a training to fail."""
+    monkeypatch.setattr(provenance.getpass, "getuser", lambda: "zoë")
+    assert written(tmp_path / "one")["user"] == "zoë"
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(provenance.getpass, "getuser", nobody)
+    assert written(tmp_path / "two")["user"] is None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
+import io
+import json
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,20 +24,26 @@ from made_runs import (
     MANIFEST,
     ROOT,
     SETTINGS,
+    claims,
     experiments,
+    manifest_clips,
+    paper_tables,
     project,
     read_json,
+    small_tables,
     write_json,
     write_run,
     write_runs,
 )
+from PIL import Image
 
-from recurrent_residual.config import resolve_config
+from recurrent_residual.config import read_yaml, resolve_config, validate
 from recurrent_residual.errors import UserError
-from recurrent_residual.intervals import bootstrap, interval
-from recurrent_residual.results import read_finished
+from recurrent_residual.frames import member
+from recurrent_residual.manifest import write_manifest
 from recurrent_residual.rows import row_owners
-from recurrent_residual.tables import collect
+from recurrent_residual.tables import collect, groups_of
+from recurrent_residual.tables.examples import Examples, small_jpeg
 
 CHOSEN = ["block4_average_znorm", "rrn_block4_identity", "rrn_block4_convolution", "control_no_skip"]
 
@@ -52,6 +63,7 @@ def collected(runs: Path) -> Callable[..., dict[str, Any]]:
         inputs: dict[str, Any] = {
             "experiments": experiments(),
             "paper": project("paper"),
+            "claims": claims(),
             "decisions": project("decisions"),
             "clips": CLIPS,
             "manifest": MANIFEST,
@@ -316,60 +328,249 @@ def test_best_model_has_the_least_mean_and_its_matrix_adds_up(
     assert top["clips"] == off.max() == off[CLASSES.index(top["true"]), CLASSES.index(top["predicted"])]
 
 
-def test_claims_are_paired_differences(collected: Callable[..., dict[str, Any]]) -> None:
-    """Points and per cent of paper and ours; a conclusion about rows that were not run has no verdict."""
+def test_shuffled_frames_have_an_error_of_their_own(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
+    """It is counted from the classes predicted then; an old run, or one that reads one frame, has none."""
+    folder = runs / "rrn_block4_identity" / "split1"
+
+    def counted(seed: int) -> float:
+        rows = pq.read_table(folder / f"seed{seed}" / "predictions.parquet").to_pylist()
+        return sum(row["label"] != row["predicted_shuffled"] for row in rows) / len(rows)
+
     tables = collected()
-    claims = {claim["text"]: claim for claim in tables["claims"]}
-    headline = claims["One identity skip beats the baseline on frozen features"]
-    assert headline["paper"]["points"] == pytest.approx(-3.9)
-    assert headline["paper"]["relative"] == pytest.approx(-16.525, abs=0.001)
-    mean = {row: row_of(tables, row)["mean"]["error"] for row in ("table4.context1", "table4.context2")}
-    assert headline["ours"]["points"] == pytest.approx(100 * (mean["table4.context2"] - mean["table4.context1"]))
-    low, high = headline["ours"]["interval"]
-    assert low < headline["ours"]["points"] < high
-    assert claims["Context three beats context two"]["verdict"] is None
+    row = row_of(tables, "table3.identity")
+    assert row["shuffled"]["error"] == pytest.approx(np.mean([counted(seed) for seed in (1, 2, 3)]))
+    assert row["shuffled"]["error"] != row["compared"]["error"]
+    listed = tables["experiments"]["rrn_block4_identity"]["runs"]
+    assert [run["shuffled_error"] for run in listed[:3]] == [pytest.approx(counted(seed)) for seed in (1, 2, 3)]
+    assert row_of(tables, "controls.no_skip")["shuffled"] is None
+    path = folder / "seed2" / "predictions.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("predicted_shuffled"), path)
+    assert row_of(collected(), "table3.identity")["shuffled"] is None, "two of three seeds are not the row's error"
+
+
+def test_the_order_of_a_files_rows_does_not_matter(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
+    """Clips are told by their names, in the ordinary test and in that with shuffled frames."""
+    before = json.dumps(collected())
+    for path in runs.glob("*/split1/*/predictions.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.take(np.random.default_rng(0).permutation(len(table))), path)
+    assert json.dumps(collected()) == before
+
+
+def test_a_column_of_nothing_is_no_shuffled_test(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
+    """A nullable column may be there and empty."""
+    for path in (runs / "control_no_skip").glob("*/*/predictions.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("predicted_shuffled", pa.nulls(len(table), pa.int32())), path)
+    assert row_of(collected(), "controls.no_skip")["shuffled"] is None
+
+
+def test_errors_by_class_are_means_over_splits_of_means_over_seeds(
+    runs: Path, collected: Callable[..., dict[str, Any]]
+) -> None:
+    """Counted one by one; an experiment that lacks a split is left out, for its mean would be of others."""
+    per_class = collected()["per_class"]
+    of_splits = []
+    for split, seeds in ((1, 3), (2, 1), (3, 1)):
+        of_seeds = []
+        for seed in range(1, seeds + 1):
+            path = runs / "control_no_skip" / f"split{split}" / f"seed{seed}" / "predictions.parquet"
+            rows = [row for row in pq.read_table(path).to_pylist() if row["class"] == "Archery"]
+            of_seeds.append(sum(row["label"] != row["predicted"] for row in rows) / len(rows))
+        of_splits.append(sum(of_seeds) / len(of_seeds))
+    place = per_class["classes"].index("Archery")
+    assert per_class["errors"]["control_no_skip"][place] == pytest.approx(sum(of_splits) / 3)
+    assert per_class["clips"] == [3 * 14] * 4
+    (runs / "control_no_skip" / "split3" / "seed1" / "metrics.json").unlink()
+    per_class = collected()["per_class"]
+    assert "control_no_skip" not in per_class["errors"]
+    assert [pair["beside"] for pair in per_class["pairs"]] == ["block4_average_znorm"]
+
+
+def test_gains_and_losses_are_sorted_and_do_not_overlap(collected: Callable[..., dict[str, Any]]) -> None:
+    """A gain is fewer errors, the greatest first; a class that does not change is in neither list."""
+    per_class = collected()["per_class"]
+    assert [(pair["experiment"], pair["beside"]) for pair in per_class["pairs"]] == [
+        ("rrn_block4_identity", "control_no_skip"), ("rrn_block4_identity", "block4_average_znorm")
+    ]  # fmt: skip
+    for pair in per_class["pairs"]:
+        first, beside = (per_class["errors"][pair[end]] for end in ("experiment", "beside"))
+        gains, losses = ([change["points"] for change in pair[key]] for key in ("gains", "losses"))
+        assert gains == sorted(gains) and all(points < 0 for points in gains)
+        assert losses == sorted(losses, reverse=True) and all(points > 0 for points in losses)
+        assert len(gains) + len(losses) == sum(a != b for a, b in zip(first, beside, strict=True)) > 0
+        for change in pair["gains"] + pair["losses"]:
+            place = per_class["classes"].index(change["class"])
+            assert change["points"] == pytest.approx(100 * (first[place] - beside[place]))
+
+
+def test_a_class_that_a_split_does_not_test_has_the_error_of_the_others() -> None:
+    """No error is made up for it, and one that no split tests has none."""
+    from types import SimpleNamespace
+
+    from recurrent_residual.tables.per_class import class_errors
+
+    def run(labels: list[int], wrong: list[bool]) -> Any:
+        return SimpleNamespace(labels=np.array(labels), wrong=np.array(wrong))
+
+    result: Any = SimpleNamespace(runs={1: [run([0, 0, 1], [True, False, True])], 2: [run([0, 0], [False, False])]})
+    np.testing.assert_array_equal(class_errors(result, [1, 2], classes=3), [0.25, 1, np.nan])
+
+
+def test_unknown_rows_of_pairs_are_refused(collected: Callable[..., dict[str, Any]]) -> None:
+    """A mistyped row of paper.yaml is named."""
+    paper = {**project("paper"), "per_class_pairs": [{"row": "table3.identity", "beside": "table9.x"}]}
+    with pytest.raises(UserError, match=r"paper\.yaml: per_class_pairs: 'table9\.x'"):
+        collected(paper=paper)
+
+
+def test_costs_add_up_to_the_summary(runs: Path, collected: Callable[..., dict[str, Any]]) -> None:
+    """Experiment by experiment and all together are the same seconds and GPU-hours; without a GPU there are none."""
+    assert collected()["summary"]["gpu_hours"] is None
+    for name in ("control_no_skip", "rrn_block4_identity"):
+        for path in (runs / name).glob("*/*/run.json"):
+            record = {**read_json(path), "device": "cuda", "energy_joules": 500.0, "peak_memory_bytes": 10**9}
+            write_json(path, {**record, "user": "zoë" if name == "control_no_skip" else "ann"})
+            metrics = read_json(path.with_name("metrics.json"))
+            write_json(
+                path.with_name("metrics.json"),
+                {**metrics, "shuffled_seconds": 0.25, "provenance": {"device": "cuda", "command": "x y"}},
+            )
+    tables = collected()
+    costs, summary = {cost["experiment"]: cost for cost in tables["costs"]}, tables["summary"]
+    assert list(costs) == [name for name in tables["experiments"] if name in CHOSEN]
+    for key in ("training_seconds", "evaluation_seconds"):
+        assert sum(cost[key] for cost in costs.values()) == pytest.approx(summary[key])
+    assert costs["control_no_skip"]["gpu_hours"] == pytest.approx((308 + 5 * 0.75) / 3600)
+    assert costs["block4_average_znorm"]["gpu_hours"] is None
+    assert summary["gpu_hours"] == pytest.approx(2 * (308 + 5 * 0.75) / 3600)
+    assert (costs["control_no_skip"]["energy_joules"], costs["control_no_skip"]["energy_runs"]) == (2500, 5)
+    assert (costs["block4_average_znorm"]["energy_joules"], costs["block4_average_znorm"]["energy_runs"]) == (None, 0)
+    assert costs["control_no_skip"]["peak_memory_bytes"] == 10**9
+    assert summary["ran_by"] == ["ann", "zoë"]
+    assert tables["experiments"]["control_no_skip"]["runs"][0]["evaluation_command"] == "x y"
+    named = {**SETTINGS, "report": {**SETTINGS["report"], "ran_by": ["A. Body"]}}
+    assert collected(settings=named)["summary"]["ran_by"] == ["A. Body"]
+
+
+def test_a_confused_pair_has_the_clip_of_which_the_model_was_surest(
+    tmp_path: Path, runs: Path, collected: Callable[..., dict[str, Any]]
+) -> None:
+    """The clip is one of the pair's, with the greatest probability of the wrong class; its frame is a small JPEG."""
+    rng = np.random.default_rng(0)
+    for path in runs.glob("*/*/*/predictions.parquet"):
+        table = pq.read_table(path)
+        rows = [rng.dirichlet(np.ones(4)).tolist() for _ in range(len(table))]
+        for row, guess in zip(rows, table["predicted"].to_pylist(), strict=True):
+            most = int(np.argmax(row))
+            row[guess], row[most] = row[most], row[guess]
+        places = table.column_names.index("probabilities")
+        pq.write_table(table.set_column(places, "probabilities", pa.array(rows, pa.list_(pa.float32()))), path)
+    frames = tmp_path / "frames"
+    write_frames(frames)
+    best = collected(examples=Examples(frames, manifest_clips(), every=10))["best"]
+    assert best["confused"]
+    for pair in best["confused"]:
+        example = pair["example"]
+        surest: tuple[float, str] = (0, "")
+        for split in (1, 2, 3):
+            table = pq.read_table(runs / best["experiment"] / f"split{split}" / "seed1" / "predictions.parquet")
+            for row in table.to_pylist():
+                if (row["class"], CLASSES[row["predicted"]]) == (pair["true"], pair["predicted"]):
+                    surest = max(surest, (row["probabilities"][row["predicted"]], row["video"]))
+        assert example["video"] == surest[1]
+        with Image.open(io.BytesIO(base64.b64decode(example["jpeg"]))) as image:
+            assert image.size == (example["width"], example["height"]) == (200, 150)
+            middle = np.asarray(image)[75, 100].astype(int)
+        assert abs(middle - 30).max() < 8, "frame 30 of 0, 10, ... 50 is as bright as its number"
+
+
+def write_frames(folder: Path) -> None:
+    """Tars of the frames of `manifest_clips`, every tenth, each as bright as its number."""
+    folder.mkdir()
+    for name in CLASSES:
+        with tarfile.open(folder / f"{name}.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+            for clip in manifest_clips():
+                for frame in range(0, clip.frames, 10) if clip.class_name == name else ():
+                    jpeg = io.BytesIO()
+                    Image.new("RGB", (clip.width, clip.height), (frame,) * 3).save(jpeg, "JPEG")
+                    info = tarfile.TarInfo(member(clip.video, frame))
+                    info.size = len(jpeg.getvalue())
+                    tar.addfile(info, io.BytesIO(jpeg.getvalue()))
+
+
+def test_a_small_frame_is_not_blown_up_and_a_damaged_one_is_named() -> None:
+    """HMDB-51 has clips of less than 200 pixels; a JPEG that does not decode names its clip."""
+    out = io.BytesIO()
+    Image.new("RGB", (96, 72)).save(out, "JPEG")
+    small = small_jpeg(out.getvalue(), source="v")
+    assert (small["width"], small["height"]) == (96, 72)
+    with pytest.raises(UserError, match="v_x_g01_c01: a frame does not decode"):
+        small_jpeg(out.getvalue()[:100], source="v_x_g01_c01")
+
+
+def test_groups_are_those_of_the_manifest(collected: Callable[..., dict[str, Any]]) -> None:
+    """Names of other data sets' clips do not tell the group; with one group a class there is nothing to draw."""
+    with pytest.raises(UserError, match=r"was tested on v_ApplyLipstick_g01_c01, which is no clip of the manifest"):
+        collected(groups={})
+    named = groups_of(manifest_clips())
+    assert len(set(named.values())) == 21 * 4
+    assert row_of(collected(groups=named), "table3.identity")["compared"]["interval"][0] < 1
+    same = dict.fromkeys(named, "one")
+    low, high = row_of(collected(groups=same), "table3.identity")["compared"]["interval"]
+    assert low == pytest.approx(high)
+
+
+def test_looks_get_the_titles_of_their_experiments(collected: Callable[..., dict[str, Any]]) -> None:
+    """The script that looks into networks knows their names only; an experiment that is gone keeps its name."""
+    looks = {"experiment": "control_no_skip", "title": "control_no_skip", "beside": "gone", "beside_title": "gone"}
+    found = collected(looks=looks)["looks"]
+    assert (found["title"], found["beside_title"]) == (experiments()["control_no_skip"]["title"], "gone")
+    assert collected()["looks"] is None
 
 
 @pytest.mark.parametrize(
-    ("skip", "baseline", "verdict"), [(0.95, 0.2, "holds"), (0.2, 0.95, "reversed"), (0.6, 0.6, "open")]
+    ("name", "changed"),
+    [
+        ("everything", {}),
+        ("no run at all", {"chosen": []}),
+        ("one split", {"settings": {**SETTINGS, "seeds": {"split1": 1, "split2": 0, "split3": 0}}}),
+        ("half of the experiments", {"chosen": ["control_no_skip"]}),
+        ("runs that are missing", {"settings": {**SETTINGS, "seeds": {"split1": 5, "split2": 3, "split3": 2}}}),
+        ("no pictures", {"examples": None, "looks": None}),
+    ],
 )
-def test_verdicts(tmp_path: Path, skip: float, baseline: float, verdict: str) -> None:
-    """A conclusion holds where the first row has clearly fewer errors, and is reversed where it has clearly more."""
-    for name, accuracy in (("rrn_block4_identity", skip), ("block4_average_znorm", baseline)):
-        for split in (1, 2, 3):
-            write_run(tmp_path, name, split, 1, accuracy=accuracy)
-    tables = collect(
-        tmp_path,
-        experiments=experiments(),
-        paper=project("paper"),
-        decisions=project("decisions"),
-        clips=CLIPS,
-        manifest=MANIFEST,
-        settings={**SETTINGS, "seeds": {"split1": 1, "split2": 1, "split3": 1}},
-        chosen=["rrn_block4_identity", "block4_average_znorm"],
-    )
-    claim = tables["claims"][0]
-    assert (claim["better"], claim["than"]) == ("table4.context2", "table4.context1")
-    assert claim["verdict"] == verdict
-    assert claim["ours"]["interval"][0] <= claim["ours"]["points"] <= claim["ours"]["interval"][1]
+def test_every_report_fits_the_schema(tmp_path: Path, name: str, changed: dict[str, Any]) -> None:
+    """What is promised to who reads the file holds for each, finished or not."""
+    validate(small_tables(tmp_path, **changed), "tables", source=name)
 
 
-def test_interval_draws_groups_not_clips(tmp_path: Path) -> None:
-    """Where the clips of a group are right or wrong together, the interval is that of the groups, the wider one."""
-    run = read_finished(write_run(tmp_path, "x", 1, 1))
-    assert run is not None
-    per_group = np.array([sum(map(ord, group)) % 3 == 0 for group in run.groups])
-    object.__setattr__(run, "wrong", per_group)
-    low, high = interval(bootstrap([run], split=1))
-    share, groups = per_group.mean(), len(set(run.groups))
-    assert high - low == pytest.approx(2 * 1.96 * (share * (1 - share) / groups) ** 0.5, rel=0.15)
-    assert (low + high) / 2 == pytest.approx(share, abs=0.03)
+def test_every_key_of_the_schema_is_described() -> None:
+    """Users read it; a key without a description helps nobody."""
+
+    def walk(schema: Any, place: str) -> None:
+        if isinstance(schema, dict):
+            for key, value in schema.get("properties", {}).items():
+                assert value.get("description"), f"{place}.{key}"
+                assert value["description"].endswith("."), f"{place}.{key}"
+            for key, value in schema.items():
+                walk(value, f"{place}.{key}")
+
+    walk(read_yaml(ROOT / "config/schema/tables.yaml"), "")
+
+
+def test_a_report_of_the_papers_size_fits_the_schema_and_is_the_same_each_time(tmp_path: Path) -> None:
+    """101 classes, 30 experiments, 3 splits: collected twice, the same bytes."""
+    tables = paper_tables(tmp_path / "runs", seeds=1)
+    validate(tables, "tables", source="full")
+    again = paper_tables(tmp_path / "runs", seeds=1, fresh=False)
+    assert json.dumps(again) == json.dumps(tables)
 
 
 def test_decisions_name_keys_that_exist() -> None:
     """A renamed key of the configuration, or an unknown mark, must not leave the table of decisions stale."""
     from recurrent_residual.code_inputs import model_literal
-    from recurrent_residual.tables import looked_up
+    from recurrent_residual.tables.decided import looked_up
 
     decisions, full = project("decisions"), resolve_config({})
     known = {key for model in ("recurrent_resnet", "gru", "average_pool") for key in model_literal(model, "SETTINGS")}
@@ -392,18 +593,26 @@ def test_command_line_writes_the_file_or_one_line(tmp_path: Path, runs: Path) ->
     """The script as the workflow calls it, and its error for settings that are no JSON."""
     write_json(tmp_path / "clips.json", CLIPS)
     write_json(tmp_path / "manifest.json", MANIFEST)
+    manifest = tmp_path / "manifest.tsv"
+    write_manifest(manifest, manifest_clips())
     config = ROOT / "config"
     arguments = [
         sys.executable, ROOT / "scripts/collect_tables.py", "--runs", runs,
         "--experiments", config / "experiments.yaml",
-        "--paper", config / "paper.yaml", "--decisions", config / "decisions.yaml",
-        "--clips-summary", tmp_path / "clips.json", "--manifest-summary", tmp_path / "manifest.json",
+        "--paper", config / "paper.yaml", "--claims", config / "claims.yaml", "--decisions", config / "decisions.yaml",
+        "--clips-summary", tmp_path / "clips.json", "--manifest", manifest,
+        "--manifest-summary", tmp_path / "manifest.json", "--data-files", tmp_path / "clips.json",
         "--chosen", *CHOSEN, "--output", tmp_path / "tables.json",
     ]  # fmt: skip
     write_json(tmp_path / "settings.json", SETTINGS)
     text = (tmp_path / "settings.json").read_text()
     subprocess.run([*map(str, arguments), "--settings-json", text], check=True, env={"PYTHONPATH": str(ROOT / "src")})
-    assert read_json(tmp_path / "tables.json")["summary"]["runs"] == 20
+    tables = read_json(tmp_path / "tables.json")
+    assert tables["summary"]["runs"] == 20
+    assert tables["data"]["checksums"] == [
+        {"what": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in (manifest, tmp_path / "clips.json")
+    ]
     own = tmp_path / "own.yaml"
     own.write_text("mine: {title: Mine, model: gru, row: [table2.block1]}\n")
     for wrong, message in (

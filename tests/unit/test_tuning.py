@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 from made_frames import MadeSource, made_clip
-from made_runs import CLIPS, MANIFEST, SETTINGS, experiments, project, write_runs
+from made_runs import CLIPS, MANIFEST, SETTINGS, claims, experiments, project, write_runs
 from safetensors.torch import save_file
 
 from recurrent_residual.backbone import build_backbone
@@ -434,6 +434,7 @@ def views(runs: Path, tuning: dict[str, Any] | None) -> tuple[dict[str, Any], st
         runs,
         experiments=experiments(),
         paper=project("paper"),
+        claims=claims(),
         decisions=project("decisions"),
         clips=CLIPS,
         manifest=MANIFEST,

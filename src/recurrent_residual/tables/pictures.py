@@ -9,6 +9,8 @@ import numpy as np
 
 from recurrent_residual.errors import UserError
 from recurrent_residual.experiment_results import Result
+from recurrent_residual.results import FinishedRun, read_confidence
+from recurrent_residual.tables.examples import Examples
 
 CONFUSIONS_LISTED = 10
 
@@ -45,11 +47,15 @@ def figure_of(figure: Mapping[str, str], tables: Sequence[Mapping[str, Any]]) ->
 
 
 def best_model(
-    experiments: Mapping[str, Any], results: Mapping[str, Result], splits: list[int]
+    experiments: Mapping[str, Any],
+    results: Mapping[str, Result],
+    splits: list[int],
+    examples: Examples | None = None,
 ) -> dict[str, Any] | None:
     """The experiment with the least mean error over all splits, and what it takes for what.
 
-    Its confusion matrix adds up all splits, of each its first seed: row = true class, column = predicted class.
+    Its confusion matrix adds up all splits, of each its first seed: row = true class, column = predicted class. With
+    `examples` each confused pair gets the clip of it about which the model was surest, and a frame of that.
     """
     means = {name: summary for name, result in results.items() if (summary := result.summary(splits))}
     if not means:
@@ -61,7 +67,15 @@ def best_model(
     clips = confusion.sum(axis=1)
     off = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-off, axis=None, kind="stable")[:CONFUSIONS_LISTED]
-    pairs = [divmod(int(i), len(classes)) for i in order]
+    pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, off.shape), strict=True) if off[i, j]]
+    confused = [
+        {"true": classes[i], "predicted": classes[j], "clips": int(off[i, j]), "of": int(clips[i]), "example": None}
+        for i, j in pairs
+    ]
+    if examples:
+        surest = surest_clips(runs, pairs)
+        for pair, (split, video) in zip(confused, surest, strict=True):
+            pair["example"] = {"video": video, "split": split, "experiment": name, **examples.of(video)}
     return {
         "experiment": name,
         "title": experiments[name]["title"],
@@ -70,9 +84,24 @@ def best_model(
         "classes": classes,
         "confusion": confusion.tolist(),
         "per_class_error": [float(off[i].sum() / clips[i]) if clips[i] else None for i in range(len(classes))],
-        "confused": [
-            {"true": classes[i], "predicted": classes[j], "clips": int(off[i, j]), "of": int(clips[i])}
-            for i, j in pairs
-            if off[i, j]
-        ],
+        "confused": confused,
     }
+
+
+def surest_clips(runs: Sequence[FinishedRun], pairs: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
+    """Of each pair (true class, predicted class), the clip whose wrong class got the highest probability.
+
+    Returns:
+        (split, video) of each; of equals the first in the order of the runs and of the clips' names.
+    """
+    confidences = [read_confidence(run) for run in runs]
+    found = []
+    for true, predicted in pairs:
+        candidates = [
+            (confidence[k], run.metrics["split"], run.videos[k])
+            for run, confidence in zip(runs, confidences, strict=True)
+            for k in np.flatnonzero((run.labels == true) & (run.predicted == predicted))
+        ]
+        _, split, video = max(candidates, key=lambda candidate: candidate[0])
+        found.append((int(split), str(video)))
+    return found
