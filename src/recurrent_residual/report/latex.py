@@ -1,76 +1,51 @@
-"""The report's tables as a LaTeX file that compiles by itself with pdflatex; each table can be copied out."""
+"""The report as LaTeX: a document that compiles by itself with pdflatex, and each table alone, for somebody's paper."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from recurrent_residual.report import words
-
-ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{character: f"\\{character}" for character in "&%$#_"},
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"\textasciigrave{}",
-    "'": "'",
-    "\u2013": "--",
-    "\u2014": "---",
-    "\u2212": "$-$",
-    "\u00a0": "~",
-    "\u201c": "``",
-    "\u201d": "''",
-    "\u2018": "`",
-    "\u2019": "'",
-    "\u2026": r"\dots{}",
-}
-
-# What the standard fonts can print of Latin-1: all but guillemets, eth and thorn.
-LATIN_1 = {chr(code) for code in range(0xA1, 0x100)} - set("\u00ab\u00bb\u00ad\u00d0\u00de\u00f0\u00fe")
+from recurrent_residual.report import latex_cells, words
+from recurrent_residual.report.latex_text import TeX, escape
 
 
-class TeX(str):
-    """Text that is LaTeX already; everything else that a template prints is escaped."""
+def render(
+    tables: Mapping[str, Any], templates: Path, *, pictures: Sequence[str] = (), figures_folder: str = "figures"
+) -> str:
+    """The whole report as one document.
+
+    Args:
+        tables: the content of tables.json.
+        templates: folder of the report's templates; LaTeX's stand in its folder `latex`.
+        pictures: names of the figures that the document shows.
+        figures_folder: where they stand as <name>.pdf, from the document's folder; it compiles without them, too.
+    """
+    document = _environment(templates).get_template("paper_tables.tex")
+    return document.render(**tables, pictures=list(pictures), figures_folder=figures_folder) + "\n"
 
 
-def escape(content: object) -> str:
-    """Any text as LaTeX that pdflatex prints as it stands; letters that its fonts lack are named by their number."""
-    text = re.sub(r'(?<![^\s(])"(?=\S)', "\u201c", str(content))
-    return re.sub(r"[^ -~]|[\\{}~^&%$#_<>|\"`]", lambda match: _escape(match[0]), text)
+def render_tables(tables: Mapping[str, Any], templates: Path) -> dict[str, str]:
+    """Each table as LaTeX to be put into a paper by \\input, by its id: those of the paper, ours, and "claims".
+
+    They are the same tables as in the document, in an environment `table` with caption and label, no wider than the
+    text of a plain article, and want the packages booktabs and siunitx only.
+    """
+    template = _environment(templates).get_template("includable.tex")
+    texts = {
+        table["id"]: template.render(**tables, id=table["id"], what=table["title"], table=table, template="table.tex")
+        for table in tables["tables"]
+    }
+    if tables["claims"]:
+        texts["claims"] = template.render(**tables, id="claims", what="The claims", template="claims.tex")
+    return {name: text + "\n" for name, text in texts.items()}
 
 
-def _escape(character: str) -> str:
-    if character in ESCAPES:
-        return ESCAPES[character]
-    if character.isspace():
-        return " "
-    return character if character in LATIN_1 else f"[U+{ord(character):04X}]"
-
-
-def breakable(content: object) -> TeX:
-    """A path, command or name, escaped, which may break its line at its punctuation."""
-    return TeX(re.sub(r"(/|\\_|=|,|\.)", r"\1\\allowbreak{}", escape(content)))
-
-
-def cells(contents: Iterable[object]) -> TeX:
-    """Several cells of a table's row, escaped."""
-    return TeX(" & ".join(escape(content) for content in contents))
-
-
-def render(tables: Mapping[str, Any], templates: Path) -> str:
-    """The LaTeX file of `tables` (the content of tables.json), laid out by the templates in a folder."""
+def _environment(templates: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=jinja2.FileSystemLoader(templates / "latex"),
         autoescape=False,
         finalize=lambda content: content if isinstance(content, TeX) else escape(content),
         undefined=jinja2.StrictUndefined,
@@ -83,5 +58,5 @@ def render(tables: Mapping[str, Any], templates: Path) -> str:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    environment.filters |= words.FILTERS | {"breakable": breakable, "cells": cells}
-    return environment.get_template("paper_tables.tex").render(**tables)
+    environment.filters |= words.FILTERS | latex_cells.FILTERS
+    return environment
