@@ -39,9 +39,11 @@ def points_interval(ends: Sequence[float]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time in the unit that fits: 4.2 s, 12 min 5 s, 3 h 20 min."""
+    """A time in the unit that fits: < 0.1 s, 4.2 s, 12 min 5 s, 3 h 20 min; a dash for None."""
     if seconds is None:
         return DASH
+    if 0 < seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -81,13 +83,33 @@ def splits(numbers: Sequence[int]) -> str:
     return f"splits {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
-def verdict(name: str, comparable: bool) -> str:
-    """What our runs say of a conclusion; no word on the paper where the numbers are not comparable with its own."""
-    if name == "open":
-        return "not decided"
-    if comparable:
-        return {"holds": "holds here", "reversed": "reversed here"}[name]
-    return {"holds": "seen", "reversed": "opposite seen"}[name]
+def probability(value: float | None) -> str:
+    """A p value: "0.031", "< 0.001"; a dash for None."""
+    if value is None:
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+
+
+def percent_interval(ends: Sequence[float]) -> str:
+    """An interval of relative differences."""
+    return f"{points(ends[0])} to {percent(ends[1])}"
+
+
+def agreement(name: str | None) -> str:
+    """What a row's error says beside the paper's number: whether that lies within our interval."""
+    return {None: "", "within": "agrees", "better": "fewer errors", "worse": "more errors"}[name]
+
+
+def hours(value: float | None) -> str:
+    """GPU-hours, a digit behind the point below 100; a dash for None."""
+    if value is None:
+        return DASH
+    return f"{value:,.0f} h" if value >= 99.95 else f"{value:.1f} h" if value >= 0.095 else f"{value:.2g} h"
+
+
+def share(value: float | None) -> str:
+    """A probability in per cent; a dash for None."""
+    return DASH if value is None else f"{100 * value:.0f}\u00a0%"
 
 
 def value(content: Any) -> str:
@@ -124,7 +146,11 @@ FILTERS = {
     "memory": memory,
     "count": count,
     "splits": splits,
-    "verdict": verdict,
+    "probability": probability,
+    "percent_interval": percent_interval,
+    "agreement": agreement,
+    "hours": hours,
+    "share": share,
     "value": value,
     "settings": settings,
     "commit": commit,
