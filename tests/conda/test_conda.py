@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 import stand_in
 import yaml
-from checkouts import NOTHING_TO_DO, REPOSITORY, TINY, Checkout, Plan, check_same_results, counted, with_changes
+from checkouts import (
+    NOTHING_TO_DO,
+    REPORT,
+    REPOSITORY,
+    TINY,
+    Checkout,
+    Plan,
+    check_same_results,
+    counted,
+    with_changes,
+)
 
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 # Every kind of job, on one split.
@@ -162,7 +172,7 @@ def test_edited_environment_runs_again(user: User, checkout: Checkout) -> None:
     """Other versions run again what runs in that environment, and nothing else."""
     file = checkout.root / "envs/report.yaml"
     file.write_text(file.read_text().replace("- pip\n", "- pip=25.2\n", 1))
-    jobs = counted("collect_tables", "render_html", "render_latex")
+    jobs = counted(*REPORT)
     assert user.plan(checkout, "--use-conda", *CONFIGFILE) == jobs
 
 

@@ -31,7 +31,7 @@ def test_small_jobs_share_a_job_of_the_queue(on_slurm: Finished) -> None:
         "train_network": len(NETWORKS) * len(SPLITS),
         "evaluate_network": len(NETWORKS),
         "group_baseline_evaluate_baseline_train_baseline": len(BASELINES),
-        "group_tables_collect_tables_render_html_render_latex": 1,
+        "group_tables_collect_tables_render_data_render_html_render_latex": 1,
     }
 
 

@@ -50,6 +50,9 @@ TINY: dict[str, Any] = {
 BASELINES = {"block4_average_znorm", "block2_gru"}
 NETWORKS = {"rrn_block1_convolution", "rrn_block4_identity", "control_no_skip", "control_average"}
 SPLITS = (1, 2, 3)
+LOOKED_INTO = {"rrn_block4_identity", "control_no_skip"}
+REPORT = ("collect_tables", "render_html", "render_latex", "render_data")
+"""The rules that make the report of finished runs."""
 # What a run took, when it was and on what: the only things in which two runs of one configuration differ.
 COSTS = {"seconds", "evaluation_seconds", "training_seconds", "frames_per_second", "peak_memory_bytes"}
 TIMES = {"started", "finished"}

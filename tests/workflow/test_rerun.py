@@ -8,11 +8,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from checkouts import BASELINES, NETWORKS, SPLITS, TINY, Checkout, Plan, counted, with_changes
+from checkouts import (
+    BASELINES,
+    LOOKED_INTO,
+    NETWORKS,
+    REPORT,
+    SPLITS,
+    TINY,
+    Checkout,
+    Plan,
+    counted,
+    with_changes,
+)
 
 TINY_CONFIG = ("--configfile", "config/tiny.yaml")
 NOTHING = Plan({}, set(), set())
-REPORT = counted("collect_tables", "render_html", "render_latex")
+REPORT_ONLY = Plan(counted(*REPORT), set(), set())
 
 
 def jobs_for(experiments: set[str]) -> Plan:
@@ -23,8 +34,9 @@ def jobs_for(experiments: set[str]) -> Plan:
         "evaluate_network": len(networks),
         "train_baseline": len(baselines),
         "evaluate_baseline": len(baselines),
+        "look_into_model": int(bool(experiments & LOOKED_INTO)),
     }
-    return Plan({**{rule: count for rule, count in jobs.items() if count}, **REPORT}, experiments, experiments)
+    return Plan({rule: count for rule, count in jobs.items() if count} | counted(*REPORT), experiments, experiments)
 
 
 def all_files(checkout: Checkout) -> Iterator[str]:
@@ -50,9 +62,12 @@ EDITED_CODE = {
     f"{PACKAGE}/baselines.py": jobs_for(BASELINES),
     f"{PACKAGE}/report/plots.py": Plan(counted("render_html"), set(), set()),
     f"{PACKAGE}/report/latex.py": Plan(counted("render_latex"), set(), set()),
-    "report/templates/style.css": Plan(counted("render_html"), set(), set()),
-    "report/templates/paper_tables.tex": Plan(counted("render_latex"), set(), set()),
-    "config/paper.yaml": Plan(REPORT, set(), set()),
+    f"{PACKAGE}/looking/maps.py": Plan(counted("look_into_model", *REPORT), set(), set()),
+    "report/templates/page/style.css": Plan(counted("render_html"), set(), set()),
+    "report/templates/latex/paper_tables.tex": Plan(counted("render_latex"), set(), set()),
+    "config/paper.yaml": REPORT_ONLY,
+    "config/claims.yaml": REPORT_ONLY,
+    "config/schema/tables.yaml": Plan(counted("render_data"), set(), set()),
 }
 
 
@@ -130,7 +145,7 @@ def test_own_training_settings_of_one_experiment(populated: Checkout) -> None:
 def test_changed_title(populated: Checkout) -> None:
     """A title is the report's affair."""
     populated.edit_experiments({"block2_gru": {**populated.experiments()["block2_gru"], "title": "renamed"}})
-    assert populated.plan(*TINY_CONFIG) == Plan(REPORT, set(), set())
+    assert populated.plan(*TINY_CONFIG) == REPORT_ONLY
 
 
 @pytest.mark.parametrize(
@@ -156,9 +171,9 @@ def test_added_experiment(populated: Checkout) -> None:
     """A new entry, and its name in the list of chosen ones, runs itself and the report."""
     mine = {"title": "mine", "model": "recurrent_resnet", "settings": {"skips": ["layer3.-1"], "kind": "nonlinear"}}
     populated.edit_experiments({"mine": mine})
-    assert populated.plan(*TINY_CONFIG) == Plan(REPORT, set(), set()), "not chosen: a row that was not run"
+    assert populated.plan(*TINY_CONFIG) == REPORT_ONLY, "not chosen: a row that was not run"
     configfile = populated.configure("tiny", with_changes(TINY, experiments=[*TINY["experiments"], "mine"]))
-    jobs = {"train_network": len(SPLITS), "evaluate_network": 1, **REPORT}
+    jobs = {"train_network": len(SPLITS), "evaluate_network": 1, **counted(*REPORT)}
     assert populated.plan("--configfile", configfile) == Plan(jobs, {"mine"}, {"mine"})
 
 
@@ -184,4 +199,4 @@ def test_other_dataset_and_back(populated: Checkout) -> None:
     assert (populated.root / "results/other/runs/block4_average_znorm/split1/seed1/metrics.json").is_file()
     assert "Nothing to do" in populated.script(*run).stdout
 
-    assert populated.plan(*TINY_CONFIG) == Plan(counted("render_html", "render_latex"), set(), set())
+    assert populated.plan(*TINY_CONFIG) == Plan(counted(*REPORT[1:]), set(), set())

@@ -9,7 +9,7 @@ import yaml
 from checkouts import TINY, Checkout
 
 PROFILE = "slurm/config.yaml"
-GPU_SCRIPTS = ("pretrain", "extract_features", "train_network", "evaluate_network")
+GPU_SCRIPTS = ("pretrain", "extract_features", "train_network", "evaluate_network", "look_into_model")
 
 
 def uncommented(text: str, *keys: str) -> str:

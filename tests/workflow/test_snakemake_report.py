@@ -37,7 +37,7 @@ def test_holds_the_tables(finished: FinishedRun, report: zipfile.ZipFile) -> Non
     """The tables as HTML and LaTeX and the numbers behind them are in the archive as they are here, in one category,
     each with a caption and labels that tell it from the others."""
     results = data(report, "results")
-    files = {"report/paper_tables.html", "report/paper_tables.tex", "results/demo/tables.json"}
+    files = {"report/paper_tables.html", "report/paper_tables.tex", "report/paper_tables.json"}
     assert results.keys() == files
     for path, result in results.items():
         assert report.read(f"report/{result['data_uri']}") == (finished.checkout.root / path).read_bytes()
@@ -57,7 +57,7 @@ def test_holds_code_and_environments(finished: FinishedRun, report: zipfile.ZipF
 
 def test_holds_the_configuration(report: zipfile.ZipFile) -> None:
     """Every section of the configuration stands with the numbers, and what it says of the run on the first page."""
-    caption = data(report, "results")["results/demo/tables.json"]["caption"]
+    caption = data(report, "results")["report/paper_tables.json"]["caption"]
     shown = re.sub(r"<[^>]+>|\s", "", caption)
     for section in ("dataset", "seeds", "experiments", "training", "backbone", "report"):
         assert f"{section}:" in shown
