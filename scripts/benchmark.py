@@ -1,4 +1,4 @@
-"""Measure, and write docs/benchmarks.md (extraction, the demo) and docs/performance.md (training, loader, baselines).
+"""Measure, and write docs/benchmarks.md (extraction, demo, report) and docs/performance.md (training, loader, baselines).
 
     make benchmark                                      on the demo's videos and made frames
     make benchmark CLIPS=/path/UCF-101                  extraction and loader on real clips
@@ -68,6 +68,7 @@ class Section:
 SECTIONS = {
     "extraction": Section("Extraction of frames, beside OpenCV and the ffmpeg command", "benchmarks.md"),
     "demo": Section("The demo", "benchmarks.md"),
+    "report": Section("The report, at the paper's size", "benchmarks.md"),
     "training": Section("Training and test, beside the plain ResNet and PyTorch's example", "performance.md"),
     "loader": Section("The loader alone, beside torchvision's and decoding on the fly", "performance.md"),
     "baselines": Section("All trainings of the baselines, at UCF-101's size", "performance.md"),
