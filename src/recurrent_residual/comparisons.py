@@ -2,8 +2,9 @@
 
 Every comparison asks on which side of a boundary the truth lies: whether a difference is below zero ("order"), or
 whether its size ("equal"), its distance from a target in per cent ("relative") or an error's distance from a target
-("value") is below a margin. Its p is that of the boundary, from resampled groups with the noise of the seeds added
-where it is known. The paper's numbers are taken as printed, without noise.
+("value") is below a margin. Its p is twice the share of draws that are not on the estimate's side of the boundary:
+resampled groups, with the noise of the seeds added where it is known. Noise makes sizes larger, so that a draw beyond
+the other end of a margin never counts for an estimate beyond the nearer one. The paper's numbers are taken as printed.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ import numpy as np
 
 from recurrent_residual.effects import Comparer, Effect, Side
 from recurrent_residual.experiment_results import Result
+from recurrent_residual.statistics import MIN_DEGREES
 from recurrent_residual.statistics.groups import interval, p_value
-
-MIN_GROUPS = 30
-"""Test groups without which no interval is trusted."""
 
 
 class Comparisons:
@@ -66,11 +65,12 @@ class Comparisons:
             "second": described[1],
             "paper": self._printed_change(names),
             "margin": pair["margin"],
+            "margin_why": pair["margin_why"],
             "target": pair["target"],
             "ours": _ours(pair, effect) if effect else None,
             "splits": shared,
             "claimed": effect is not None and _claimed(pair, effect),
-            "doubt": _doubt(pair, described, effect, wanted),
+            "doubt": self._doubt(pair, sides, effect, wanted),
         }
 
     def _side(self, name: str) -> Side:
@@ -90,6 +90,33 @@ class Comparisons:
             "error": self.comparer.error(side, tested) if tested and side.printed is None else None,
             "published": side.printed,
         }
+
+    def _doubt(
+        self, pair: Mapping[str, Any], sides: Sequence[Side], effect: Effect | None, wanted: Sequence[int]
+    ) -> dict[str, Any] | None:
+        """Why a comparison cannot be told whatever its numbers are; None where it can."""
+        if effect is None:
+            return self._not_run(pair["sides"], sides)
+        if lacking := sorted(set(wanted) - set(effect.splits)):
+            return {"why": "splits", "wanted": list(wanted), "lacking": lacking}
+        if pair["kind"] == "relative" and not effect.second:
+            return {"why": "no errors"}
+        if effect.degrees < MIN_DEGREES:
+            counts = {"groups": effect.group_count, "degrees": effect.degrees}
+            return {"why": "few groups", **counts, "needed": MIN_DEGREES}
+        return None if effect.total else {"why": "seeds"}
+
+    def _not_run(self, names: Sequence[str], sides: Sequence[Side]) -> dict[str, Any]:
+        """Which rows have no test at all; where all have one, which side or sides have none in common."""
+        absent, apart = [], []
+        for name, side in zip(names, sides, strict=False):
+            tested = [self.comparer.splits(Side((one,), side.shuffled), of=self.splits) for one in side.experiments]
+            words = {key: self.sides[name][key] for key in ("label", "rows", "shuffled")}
+            if rows := [row for row, found in zip(words["rows"], tested, strict=False) if not found]:
+                absent.append({**words, "absent": rows})
+            elif not self.comparer.splits(side, of=self.splits):
+                apart.append(words)
+        return {"why": "not run", "sides": absent} if absent else {"why": "no common split", "sides": apart}
 
     def _printed_change(self, names: Sequence[str]) -> dict[str, float | None] | None:
         """The difference of two sides in the paper; None where it has none."""
@@ -119,7 +146,7 @@ def _ours(pair: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
         "interval": [100 * end for end in interval(effect.groups[0] - effect.groups[1])],
         "total_interval": effect.total and [100 * end for end in interval(first - second)],
         "seed_se": None if effect.seed_error is None else 100 * effect.seed_error,
-        "p": p_value(_position(pair, first, second), boundary=_boundary(pair)),
+        "p": p_value(_beyond(pair, effect, first, second)),
         "mcnemar": effect.mcnemar,
         "clips": effect.clips,
         "groups": effect.group_count,
@@ -130,42 +157,31 @@ def _ours(pair: Mapping[str, Any], effect: Effect) -> dict[str, Any]:
 
 
 def _claimed(pair: Mapping[str, Any], effect: Effect) -> bool:
-    """Whether the estimate lies below the boundary, where the claim has it."""
-    return bool(_position(pair, np.array(effect.first), np.array(effect.second)) < _boundary(pair))
+    """Whether the estimate lies on the side of the boundary where the claim has it."""
+    distance = _distance(pair, effect.first, effect.second)
+    return bool(distance < 0 if pair["kind"] == "order" else abs(distance) < _margin(pair))
 
 
-def _boundary(pair: Mapping[str, Any]) -> float:
-    """Zero, or the margin: a share where errors are compared, per cent where relative ones are."""
-    if pair["margin"] is None:
-        return 0.0
+def _beyond(pair: Mapping[str, Any], effect: Effect, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How far any resampled errors lie beyond the boundary, on the estimate's side; below zero on the other."""
+    distances, claimed = _distance(pair, first, second), _claimed(pair, effect)
+    if pair["kind"] == "order":
+        return -distances if claimed else distances
+    if claimed:
+        return _margin(pair) - np.abs(distances)
+    return np.sign(_distance(pair, effect.first, effect.second)) * distances - _margin(pair)
+
+
+def _margin(pair: Mapping[str, Any]) -> float:
+    """The margin: a share where errors are compared, per cent where relative ones are."""
     return float(pair["margin"]) if pair["kind"] == "relative" else pair["margin"] / 100
 
 
-def _position(pair: Mapping[str, Any], first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """What a claim says to be below its boundary, of any number of resampled errors."""
-    if pair["kind"] == "order":
-        return first - second
-    if pair["kind"] == "relative":
-        return np.abs(_relative(first, second) - pair["target"])
-    return np.abs(first - second)
+def _distance(pair: Mapping[str, Any], first: Any, second: Any) -> Any:
+    """What a claim says to be below zero or within its margin, of one pair of errors or any number of them."""
+    return _relative(first, second) - pair["target"] if pair["kind"] == "relative" else first - second
 
 
-def _relative(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _relative(first: Any, second: Any) -> Any:
     """The change in per cent; noise can take a small error to zero, of which nothing is a percentage."""
     return 100 * (first - second) / np.maximum(second, 1e-4)
-
-
-def _doubt(
-    pair: Mapping[str, Any], sides: Sequence[Mapping[str, Any]], effect: Effect | None, wanted: Sequence[int]
-) -> dict[str, Any] | None:
-    """Why a comparison cannot be told whatever its numbers are; None where it can."""
-    if effect is None:
-        absent = [side for side in sides if side["error"] is None and side["published"] is None]
-        return {"why": "not run", "sides": absent}
-    if lacking := sorted(set(wanted) - set(effect.splits)):
-        return {"why": "splits", "wanted": list(wanted), "lacking": lacking}
-    if pair["kind"] == "relative" and not effect.second:
-        return {"why": "no errors"}
-    if effect.groups_drawn < MIN_GROUPS:
-        return {"why": "few groups", "groups": effect.groups_drawn, "needed": MIN_GROUPS}
-    return None if effect.total else {"why": "seeds"}

@@ -52,8 +52,8 @@ class Effect:
     """Test clips of all splits."""
     group_count: int
     """Their groups."""
-    groups_drawn: int
-    """Those of them that are not alone in their class."""
+    degrees: int
+    """Degrees of freedom of the groups within their classes."""
     mcnemar: dict[str, Any] | None
     """McNemar's test on the first seeds, all splits' clips pooled; None where a side is no single experiment."""
 
@@ -63,7 +63,7 @@ class Comparer:
 
     def __init__(self, results: Mapping[str, Result]):
         self.results = results
-        self._noise = cache(self._pooled_noise)
+        self.noise = cache(self._pooled_noise)
 
     def splits(self, *sides: Side, of: Sequence[int]) -> list[int]:
         """The splits among `of` on which every experiment of `sides` was tested."""
@@ -85,7 +85,7 @@ class Comparer:
             splits=list(splits),
             clips=sum(len(test.wrong) for test in tests),
             group_count=sum(test.groups.count for test in tests),
-            groups_drawn=sum(test.groups.drawn for test in tests),
+            degrees=sum(test.groups.degrees for test in tests),
             mcnemar=self._mcnemar(first, second, splits),
         )
 
@@ -126,7 +126,7 @@ class Comparer:
             size = float(np.abs(combined).max())
             if not size:
                 continue
-            kind = self._noise(self.results[name].model, *(combined / size))
+            kind = self.noise(self.results[name].model, *(combined / size))
             if kind is None:
                 return None
             seeds = [self.results[name].plain[split].wrong.shape[1] for split in splits]
@@ -137,7 +137,7 @@ class Comparer:
             squared += share * kind.variance
         return noise[0], noise[1], float(np.sqrt(squared))
 
-    def _pooled_noise(self, model: str, plain: float, shuffled: float) -> SeedNoise | None:
+    def _pooled_noise(self, model: str, plain: float = 1, shuffled: float = 0) -> SeedNoise | None:
         """The noise over seeds of `plain` times the error plus `shuffled` times that with shuffled frames."""
         tests = []
         for result in self.results.values():
@@ -165,15 +165,8 @@ def seed_noise_by_model(results: Mapping[str, Result]) -> dict[str, dict[str, fl
 
     Pooled within experiments and splits; a model of which no split has two seeds is left out.
     """
-    noises = {
-        model: pooled([
-            (test.wrong, test.groups)
-            for result in results.values()
-            if result.model == model
-            for test in result.plain.values()
-        ])
-        for model in sorted({result.model for result in results.values()})
-    }  # fmt: skip
+    comparer = Comparer(results)
+    noises = {model: comparer.noise(model) for model in sorted({result.model for result in results.values()})}
     return {
         model: {"sd": 100 * noise.variance**0.5, "degrees": noise.degrees} for model, noise in noises.items() if noise
     }

@@ -55,10 +55,6 @@ class Result:
         """By split, the ordinary test or that with shuffled frames."""
         return self.shuffled if shuffled else self.plain
 
-    def errors(self, split: int) -> list[float]:
-        """The error of each seed on a split."""
-        return [run.metrics["error"] for run in self.runs[split]]
-
     def summary(self, splits: Sequence[int], *, shuffled: bool = False) -> dict[str, Any] | None:
         """Mean error over `splits`, of each the mean over its seeds; None unless every split was tested.
 
@@ -83,7 +79,7 @@ def read_results(
     runs: Path,
     models: Mapping[str, str],
     wanted: Sequence[tuple[int, int]],
-    groups: Mapping[str, str] | None = None,
+    groups: Mapping[str, str],
 ) -> dict[str, Result]:
     """The runs of all experiments that the configuration asks for, as far as they are there.
 
@@ -91,7 +87,7 @@ def read_results(
         runs: the folder of all runs.
         models: the experiments and the model of each.
         wanted: (split, seed) of every run of one experiment.
-        groups: the group of each clip, by its name; None: as names of clips say that are like UCF-101's.
+        groups: the group of each clip, by its name.
 
     Raises:
         UserError: a run is damaged, two of a split were tested on other clips, or on one that `groups` lacks.
@@ -113,7 +109,7 @@ def read_results(
 
 
 def _tests(
-    runs: Mapping[str, Sequence[FinishedRun]], split: int, names: Mapping[str, str] | None
+    runs: Mapping[str, Sequence[FinishedRun]], split: int, names: Mapping[str, str]
 ) -> list[tuple[tuple[str, bool], SplitTest]]:
     """The tests of all experiments on a split, by name and whether frames were shuffled, all on the same draws."""
     if not runs:
@@ -129,15 +125,13 @@ def _tests(
     return [(key, SplitTest(wrong[key], column, groups)) for key, column in zip(wrong, resampled, strict=True)]
 
 
-def _common_groups(runs: Sequence[FinishedRun], names: Mapping[str, str] | None) -> Groups:
+def _common_groups(runs: Sequence[FinishedRun], names: Mapping[str, str]) -> Groups:
     """The groups of the clips that all `runs` of a split were tested on."""
     for run in runs[1:]:
         if not np.array_equal(run.videos, runs[0].videos):
             raise UserError(
                 f"{run.folder}: was tested on other clips than {runs[0].folder}; remove the older one and run again"
             )
-    if names is None:
-        return Groups.of(runs[0].groups, runs[0].labels)
     try:
         return Groups.of(np.array([names[video] for video in runs[0].videos], dtype=str), runs[0].labels)
     except KeyError as error:

@@ -9,49 +9,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recurrent_residual.report.words import probability
 from recurrent_residual.statistics import LEVEL
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 
 
-def reason(
-    comparison: Mapping[str, Any], verdict: str, *, tests: int, of: int, against: Sequence[str] | None = None
-) -> str:
+def reason(comparison: Mapping[str, Any], verdict: str, *, tests: int, of: int, comparable: bool = True) -> str:
     """The sentence.
 
     Args:
         comparison: the one that decided, with its "doubt" and whether the estimate is on the "claimed" side.
-        verdict: the claim's.
+        verdict: the claim's, as its numbers have it.
         tests: comparisons that the p-values are corrected for.
         of: comparisons of the claim.
-        against: why the report's numbers are not comparable with the paper's; None where they are.
+        comparable: whether the report's numbers may stand beside the paper's; if not, the effect is told, and no more.
     """
-    if against is not None:
-        text = _not_comparable(against)
-    elif comparison["doubt"]:
-        text = _doubted(comparison, comparison["doubt"])
+    doubt = comparison["doubt"]
+    if doubt and (comparable or doubt["why"] != "seeds"):
+        text = _doubted(comparison, doubt)
     else:
-        text = _told(comparison, verdict, tests)
+        text = _told(comparison, verdict, tests) if comparable else _measured(comparison)
         if of > 1:
             which = {HOLDS: "closest", FAILS: "clearest", OPEN: "least certain"}[verdict]
             text = f"in the {which} of {of} comparisons, {text}"
+    if not comparable:
+        text = f"these numbers are not comparable with the paper's; here {text}"
     return text[0].upper() + text[1:] + "."
-
-
-def _not_comparable(against: Sequence[str]) -> str:
-    if not against:
-        return "the configuration says that this report's numbers are not comparable with the paper's"
-    more = len(against) - 1
-    further = f" (and {more} more reason{'s'[: more != 1]})" if more else ""
-    first = against[0].strip().rstrip(".")
-    return f"the numbers are not comparable with the paper's: {first[:1].lower()}{first[1:]}{further}"
 
 
 def _doubted(comparison: Mapping[str, Any], doubt: Mapping[str, Any]) -> str:
     if doubt["why"] == "not run":
+        return ", and ".join(_absent(side) for side in doubt["sides"])
+    if doubt["why"] == "no common split":
         if not doubt["sides"]:
             return f"no split was run with both {_label(comparison['first'])} and {_label(comparison['second'])}"
-        return " and ".join(_absent(side) for side in doubt["sides"])
+        return ", and ".join(_apart(side) for side in doubt["sides"])
     if doubt["why"] == "splits":
         lacking = doubt["lacking"]
         which = f"split{'s'[: len(lacking) > 1]} {_listed(lacking)} {'were' if len(lacking) > 1 else 'was'} not run"
@@ -60,20 +53,44 @@ def _doubted(comparison: Mapping[str, Any], doubt: Mapping[str, Any]) -> str:
         return f"with {_label(comparison['second'])} there is no error of which the change could be a percentage"
     if doubt["why"] == "few groups":
         return (
-            f"only {doubt['groups']} groups of test clips can be drawn to compare {_label(comparison['first'])} with "
-            f"{_label(comparison['second'])}, and an interval needs {doubt['needed']}"
+            f"the {_counted(doubt['groups'], 'group')} of test clips have only "
+            f"{_counted(doubt['degrees'], 'degree')} of freedom within their classes to compare "
+            f"{_label(comparison['first'])} with {_label(comparison['second'])}, and an interval needs "
+            f"{doubt['needed']}"
         )
     return (
-        f"{_effect(comparison)} ({_interval(comparison, of_groups=True)} for the choice of test groups alone), but how "
-        "much another seed would change that was not measured; set seeds to two or more for a split"
+        f"{_measured(comparison)}, but how much another seed would change that was not measured; set seeds to two or "
+        "more for a split"
     )
 
 
+def _measured(comparison: Mapping[str, Any]) -> str:
+    """Effect and interval, whatever they are worth."""
+    if comparison["ours"]["total_interval"] is not None:
+        return f"{_effect(comparison)} ({_interval(comparison)})"
+    return f"{_effect(comparison)} ({_interval(comparison, of_groups=True)}, for the choice of test groups alone)"
+
+
 def _absent(side: Mapping[str, Any]) -> str:
-    rows = _listed(side["rows"])
+    rows = _listed(side["absent"])
     if side["shuffled"]:
         return f"there is no finished test of {rows} with shuffled frames"
-    return f"there is no finished run for {_label(side)} ({rows})"
+    if len(side["absent"]) == len(side["rows"]):
+        return f"there is no finished run for {side['label']} ({rows})"
+    return (
+        f"there is no finished run for {rows}, {len(side['absent'])} of the {len(side['rows'])} rows of {side['label']}"
+    )
+
+
+def _apart(side: Mapping[str, Any]) -> str:
+    rows = _listed(side["rows"])
+    if side["shuffled"]:
+        return f"{rows} were not tested with shuffled frames on a common split"
+    return f"the rows of {side['label']} ({rows}) were not run on a common split"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s'[: number != 1]}"
 
 
 def _listed(items: Sequence[Any]) -> str:
@@ -84,7 +101,7 @@ def _listed(items: Sequence[Any]) -> str:
 def _told(comparison: Mapping[str, Any], verdict: str, tests: int) -> str:
     """Effect, interval and p; or the interval that leaves it open."""
     ours, kind, margin = comparison["ours"], comparison["kind"], comparison["margin"]
-    p = f"p {_p(ours['p_holm'])} after Holm's correction"
+    p = f"p {_p(ours)} after Holm's correction"
     if verdict != OPEN:
         sentence = f"{_effect(comparison)} ({_interval(comparison)}, {p})"
         return (
@@ -94,6 +111,8 @@ def _told(comparison: Mapping[str, Any], verdict: str, tests: int) -> str:
             + _margin(comparison, "of" if verdict == HOLDS else "from")
         )
     low, high = _ends(comparison)
+    if kind == "order" and _tie(comparison):
+        return _measured(comparison)
     if kind == "order":
         crossed = "includes zero" if low <= 0 <= high else None
     else:
@@ -116,6 +135,8 @@ def _effect(comparison: Mapping[str, Any]) -> str:
     first, second, ours = _label(comparison["first"]), _label(comparison["second"]), comparison["ours"]
     if comparison["kind"] == "value":
         return f"with {first} the error is {comparison['target'] + ours['points'] / 100:.3f}"
+    if _tie(comparison):
+        return f"with {first} the error is the same as with {second}"
     relative = comparison["kind"] == "relative"
     amount = _amount(ours["relative"], " %") if relative else _amount(ours["points"], " points")
     return f"with {first} the error is {amount} {_word(ours['points'])} than with {second}"
@@ -150,8 +171,16 @@ def _interval(comparison: Mapping[str, Any], *, of_groups: bool = False, spelled
     if low < 0 < high:
         return f"{name} from {_amount(low, unit)} lower to {_amount(high, unit)} higher"
     near, far = sorted((abs(low), abs(high)))
-    words = f"{unit} {_word(low + high)}" if spelled or (low + high) * comparison["ours"]["points"] < 0 else ""
-    return f"{name} {near:.1f} to {far:.1f}{words}"
+    if spelled or _tie(comparison) or (low + high) * comparison["ours"]["points"] < 0:
+        unit += f" {_word(low + high)}" if far >= 0.05 else ""
+    else:
+        unit = ""
+    return f"{name} {near:.1f} to {far:.1f}{unit}"
+
+
+def _tie(comparison: Mapping[str, Any]) -> bool:
+    """Whether both sides have the same error, but for what rounding leaves."""
+    return comparison["kind"] != "value" and abs(comparison["ours"]["points"]) < 1e-7
 
 
 def _amount(value: float, unit: str) -> str:
@@ -162,8 +191,10 @@ def _word(difference: float) -> str:
     return "lower" if difference < 0 else "higher"
 
 
-def _p(p: float) -> str:
-    return f"= {p:.2g}" if p >= 0.0001 else "< 0.0001"
+def _p(ours: Mapping[str, Any]) -> str:
+    """A corrected p as the tables print it, with its sign."""
+    printed = probability(ours["p_holm"], ours["p_floor"])
+    return printed if printed[0] in "<≤" else f"= {printed}"
 
 
 def _label(side: Mapping[str, Any]) -> str:

@@ -35,11 +35,6 @@ class FinishedRun:
     """The same where each chunk's frames are shuffled, (clips,) bool; None where that was not tested."""
 
     @property
-    def groups(self) -> np.ndarray:
-        """Group of each test clip, (clips,), as "v_Class_g01", in the same order."""
-        return np.array([video.rpartition("_c")[0] for video in self.videos], dtype=str)
-
-    @property
     def test_seconds(self) -> float | None:
         """Seconds of the test, with that of shuffled frames where it was done; None where they were not measured."""
         seconds = self.metrics.get("seconds")
@@ -56,7 +51,7 @@ def read_finished(folder: Path) -> FinishedRun | None:
         return None
     metrics = read_json(folder / "metrics.json")
     history = [_parse(line, folder / "history.jsonl") for line in read(folder / "history.jsonl").splitlines() if line]
-    table = _predictions(folder)
+    table = read_predictions(folder)
     videos = np.array(table["video"].to_pylist(), dtype=str)
     order = np.argsort(videos)
     labels, predicted = (table[name].to_numpy()[order] for name in ("label", "predicted"))
@@ -84,14 +79,18 @@ def read_confidence(run: FinishedRun) -> np.ndarray:
 
     Apart from `read_finished`, because the probabilities of all runs are a hundred times what the errors need.
     """
-    table = _predictions(run.folder, "probabilities")
+    table = read_predictions(run.folder, "probabilities")
     order = np.argsort(np.array(table["video"].to_pylist(), dtype=str))
     probabilities = np.stack(table["probabilities"].to_numpy())[order]
     return probabilities[np.arange(len(order)), run.predicted]
 
 
-def _predictions(folder: Path, *further: str) -> pyarrow.Table:
-    """The columns that every reader needs, "predicted_shuffled" where it is there, and `further` ones."""
+def read_predictions(folder: Path, *further: str) -> pyarrow.Table:
+    """Of predictions.parquet the columns that every reader needs, `further` ones, and "predicted_shuffled" if there.
+
+    Raises:
+        UserError: it is not there, is damaged, or lacks a column.
+    """
     path = folder / "predictions.parquet"
     columns = ["video", "label", "predicted", *further]
     try:

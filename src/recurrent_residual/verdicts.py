@@ -13,10 +13,10 @@ from recurrent_residual.claims import pairs
 from recurrent_residual.comparisons import Comparisons
 from recurrent_residual.experiment_results import Result
 from recurrent_residual.reasons import FAILS, HOLDS, OPEN, reason
-from recurrent_residual.statistics import LEVEL
+from recurrent_residual.statistics import LEAST, LEVEL
 from recurrent_residual.statistics.tests import holm
 
-SHOWN = ("kind", "first", "second", "paper", "margin", "target", "ours")
+SHOWN = ("kind", "first", "second", "paper", "margin", "margin_why", "target", "ours")
 
 
 def judge(
@@ -27,7 +27,6 @@ def judge(
     results: Mapping[str, Result],
     splits: Sequence[int],
     comparable: bool,
-    reasons: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Every claim with its verdict, a sentence why, and its comparisons.
 
@@ -38,7 +37,6 @@ def judge(
         results: the experiments that were run.
         splits: those of the report; a comparison uses all on which both of its sides were tested.
         comparable: whether the report's numbers may stand beside the paper's; if not, no claim can be told.
-        reasons: sentences that say why not.
     """
     comparisons = Comparisons(claims["sides"], paper=paper, owners=owners, results=results, splits=splits)
     compared = [
@@ -47,27 +45,28 @@ def judge(
     ]
     tested = [comparison for of_claim in compared for comparison in of_claim if comparison["ours"]]
     for comparison, p in zip(tested, holm([comparison["ours"]["p"] for comparison in tested]), strict=True):
-        comparison["ours"]["p_holm"] = p
-    against = None if comparable else reasons
+        comparison["ours"] |= {"p_holm": p, "p_floor": p <= len(tested) * LEAST * (1 + 1e-9)}
     return [
-        _judged(claim, of_claim, tests=len(tested), against=against)
+        _judged(claim, of_claim, tests=len(tested), comparable=comparable)
         for claim, of_claim in zip(claims["claims"], compared, strict=True)
     ]
 
 
 def _judged(
-    claim: Mapping[str, Any], compared: Sequence[Mapping[str, Any]], *, tests: int, against: Sequence[str] | None
+    claim: Mapping[str, Any], compared: Sequence[Mapping[str, Any]], *, tests: int, comparable: bool
 ) -> dict[str, Any]:
-    """A claim with its verdict; `against` says why the report's numbers are not comparable, None where they are."""
+    """A claim with its verdict, for which all `tests` of the report were corrected."""
     verdicts = [_verdict(comparison) for comparison in compared]
     verdict = next(verdict for verdict in (FAILS, OPEN, HOLDS) if verdict in verdicts)
     headline = _headline(compared, verdicts, verdict)
-    if against is not None:
+    because = reason(compared[headline], verdict, tests=tests, of=len(compared), comparable=comparable)
+    if not comparable:
         verdict, verdicts = OPEN, [OPEN] * len(compared)
     return {
         **{key: claim[key] for key in ("id", "text", "quote", "place", "source")},
+        "caveat": claim.get("caveat"),
         "verdict": verdict,
-        "reason": reason(compared[headline], verdict, tests=tests, of=len(compared), against=against),
+        "reason": because,
         "splits": compared[headline]["splits"],
         "headline": headline,
         "comparisons": [

@@ -19,7 +19,7 @@ from recurrent_residual.benchmarks import made_report
 from recurrent_residual.claims import read_claims
 from recurrent_residual.config import validate
 from recurrent_residual.manifest import Clip
-from recurrent_residual.tables import collect
+from recurrent_residual.tables import collect, groups_of
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["ApplyLipstick", "Archery", "BabyCrawling", "Odd_Name & 50% <b>"]
@@ -42,6 +42,8 @@ SETTINGS: dict[str, Any] = {
         "classes": [],
     },
     "seeds": {"split1": 3, "split2": 1, "split3": 1},
+    "input": {"resize": [340, 256], "size": 224},
+    "features": {"every": 10},
     "training": {"epochs": 4, "learning_rate": 0.0001, "every": 10, "batch_norm": "train"},
     "backbone": {"architecture": "small-16", "weights": "stills"},
     "report": {
@@ -187,6 +189,7 @@ def small_tables(folder: Path, **changed: Any) -> dict[str, Any]:
         "manifest": MANIFEST,
         "settings": SETTINGS,
         "chosen": CHOSEN_BY_VIEWS,
+        "groups": groups(),
         "examples": made_report.MadeExamples(),
         "looks": made_report.looks(made_report.made_classes()),
         "checksums": [{"what": "results/made/manifest & <co>.tsv", "sha256": f"{7:064x}"}],
@@ -227,6 +230,11 @@ def manifest_clips() -> list[Clip]:
         for group in range(1, 22)
         for clip in (1, 2)
     ]
+
+
+def groups() -> dict[str, str]:
+    """The group of each clip, by its name."""
+    return groups_of(manifest_clips())
 
 
 def read_json(path: Path) -> Any:

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 from made_frames import MadeSource, made_clip
-from made_runs import CLIPS, MANIFEST, SETTINGS, claims, experiments, project, write_runs
+from made_runs import CLIPS, MANIFEST, SETTINGS, claims, experiments, groups, project, write_runs
 from safetensors.torch import save_file
 
 from recurrent_residual.backbone import build_backbone
@@ -440,6 +440,7 @@ def views(runs: Path, tuning: dict[str, Any] | None) -> tuple[dict[str, Any], st
         manifest=MANIFEST,
         settings=SETTINGS,
         chosen=chosen,
+        groups=groups(),
         tuning=tuning,
     )
     templates = ROOT / "report/templates"

@@ -48,6 +48,9 @@ def inputs(runs: Path, *, seeds: int = SEEDS, fresh: bool = True) -> dict[str, A
         "manifest": manifest_summary(),
         "settings": made_settings(seeds=seeds),
         "chosen": list(experiments),
+        "groups": {
+            video: video.rpartition("_c")[0] for split in SPLITS for video in clips_of_test(made_classes(), split)[0]
+        },
         "examples": MadeExamples(),
         "looks": looks(made_classes()),
         "checksums": [{"what": f"list{i} & <co>.txt", "sha256": f"{i:064x}"} for i in range(9)],
@@ -104,18 +107,12 @@ def write_runs(
     """
     classes = classes or made_classes()
     for split in splits:
-        rng = np.random.default_rng(split)
-        sizes = rng.integers(4, 8, size=len(classes) * GROUPS)  # 3,800 clips in all, as in UCF-101
-        group = np.repeat(np.arange(len(sizes)), sizes)
-        labels = group // GROUPS
-        videos = [
-            f"v_{classes[g // GROUPS]}_g{GROUPS * (split - 1) + g % GROUPS + 1:02d}_c{clip:02d}"
-            for g, size in enumerate(sizes)
-            for clip in range(1, size + 1)
-        ]
-        hard = rng.normal(0, 0.8, len(classes))[labels] + rng.normal(0, 0.9, len(sizes))[group]
+        videos, group = clips_of_test(classes, split)
+        labels, groups = group // GROUPS, len(classes) * GROUPS
+        rng = np.random.default_rng([split, 1])
+        hard = rng.normal(0, 0.8, len(classes))[labels] + rng.normal(0, 0.9, groups)[group]
         for number, (name, entry) in enumerate(names.items()):
-            own = rng.normal(0, 0.4, len(classes))[labels] + rng.normal(0, 0.4, len(sizes))[group]
+            own = rng.normal(0, 0.4, len(classes))[labels] + rng.normal(0, 0.4, groups)[group]
             for seed in range(1, seeds + 1):
                 noise = rng.logistic(0, 1, len(labels)) + rng.normal(0, 0.05)
                 wrong = hard + own + noise > 0.7 + 0.03 * number
@@ -134,6 +131,17 @@ def write_runs(
                     classes=classes,
                     surest=rng.integers(30, 100, len(labels)) / 100,
                 )
+
+
+def clips_of_test(classes: Sequence[str], split: int) -> tuple[list[str], np.ndarray]:
+    """The test clips of a split: their names, and the number of each one's group, (clips,)."""
+    sizes = np.random.default_rng(split).integers(4, 8, size=len(classes) * GROUPS)  # 3,800 clips, as in UCF-101
+    videos = [
+        f"v_{classes[g // GROUPS]}_g{GROUPS * (split - 1) + g % GROUPS + 1:02d}_c{clip:02d}"
+        for g, size in enumerate(sizes)
+        for clip in range(1, size + 1)
+    ]
+    return videos, np.repeat(np.arange(len(sizes)), sizes)
 
 
 def _write_run(

@@ -48,9 +48,9 @@ class Groups:
         return len(self.of_class)
 
     @property
-    def drawn(self) -> int:
-        """How many of them tell anything about chance: those that are not alone in their class."""
-        return int(np.sum(np.bincount(self.of_class)[self.of_class] > 1))
+    def degrees(self) -> int:
+        """Degrees of freedom of groups within their classes; a group alone in its class adds none."""
+        return self.count - len(np.unique(self.of_class))
 
     @property
     def spread(self) -> float:
@@ -58,9 +58,8 @@ class Groups:
 
         Not more than for ten: draws spread further would count groups so negatively that a mean left its range.
         """
-        degrees = self.count - len(np.unique(self.of_class))
         tail = (1 - LEVEL) / 2
-        return float(stats.t.ppf(tail, max(degrees, 10)) / stats.norm.ppf(tail))
+        return float(stats.t.ppf(tail, max(self.degrees, 10)) / stats.norm.ppf(tail))
 
     def totals(self, values: np.ndarray) -> np.ndarray:
         """Sums by group, (groups, columns), of `values`, (clips, columns)."""
@@ -105,11 +104,14 @@ def interval(samples: np.ndarray) -> list[float]:
     return [float(end) for end in np.quantile(samples, [tail, 1 - tail])]
 
 
-def p_value(samples: np.ndarray, *, boundary: float = 0.0) -> float:
-    """Two-sided p of "the truth lies on `boundary`", from resampled values: small where nearly all lie on one side.
+def p_value(beyond: np.ndarray) -> float:
+    """Two-sided p of "the truth lies on the boundary": twice the share of draws that do not lie on the estimate's side.
 
     One is added to both counts, so that no finite number of draws gives zero (Davison and Hinkley, Bootstrap Methods
-    and their Application, 1997, section 4.4). Values on the boundary count for both sides.
+    and their Application, 1997, section 4.4).
+
+    Args:
+        beyond: how far each draw lies beyond the boundary, on the side where the estimate is; zero or less where it
+            lies on the boundary or on the other side.
     """
-    below, above = np.sum(samples <= boundary + TIE), np.sum(samples >= boundary - TIE)
-    return float(min(1.0, 2 * (1 + min(below, above)) / (1 + len(samples))))
+    return float(min(1.0, 2 * (1 + np.sum(beyond <= TIE)) / (1 + len(beyond))))

@@ -5,7 +5,6 @@ statsmodels is imported where it is called: it takes two seconds, and not every 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,8 +32,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values of several tests, each corrected for all of them, in the same order (Holm, 1979)."""
     from statsmodels.stats.multitest import multipletests
 
-    gc.freeze()  # multipletests starts a collection, which takes half a second where all runs are in memory
-    try:
-        return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
-    finally:
-        gc.unfreeze()
+    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []

@@ -38,7 +38,7 @@ def collect(
     manifest: Mapping[str, Any],
     settings: Mapping[str, Any],
     chosen: Sequence[str],
-    groups: Mapping[str, str] | None = None,
+    groups: Mapping[str, str],
     tuning: Mapping[str, Any] | None = None,
     examples: Examples | None = None,
     looks: Mapping[str, Any] | None = None,
@@ -56,7 +56,7 @@ def collect(
         manifest: the summary that `build_manifest` wrote.
         settings: the whole resolved configuration.
         chosen: experiments that were run; leftovers of others in `runs` are not looked at.
-        groups: the group of each clip, by its name (`groups_of`); None: as names of clips say that are like UCF-101's.
+        groups: the group of each clip, by its name (`groups_of`).
         tuning: the content of tuning.json; None where nothing was tuned.
         examples: the frames, from which each confused pair of classes gets a picture; None: none gets one.
         looks: what `look_into_model` wrote; None where nothing was looked into.
@@ -75,7 +75,8 @@ def collect(
     owners = row_owners(experiments, paper)
     report = report_of(settings, clips, manifest)
     tables = [
-        table_of(key, table, owners=owners, results=results, splits=splits) for key, table in paper["tables"].items()
+        table_of(key, table, owners=owners, results=results, splits=splits, comparable=report["comparable"])
+        for key, table in paper["tables"].items()
     ]
     if further := further_table(experiments, results, splits=splits):
         tables.append(further)
@@ -97,7 +98,6 @@ def collect(
             results=results,
             splits=splits,
             comparable=report["comparable"],
-            reasons=report["reasons"],
         ),
         "figures": {key: figure_of(figure, tables) for key, figure in paper.get("figures", {}).items()},
         "best": best_model(experiments, results, splits, examples),

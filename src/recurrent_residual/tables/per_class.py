@@ -11,6 +11,7 @@ from recurrent_residual.errors import UserError
 from recurrent_residual.experiment_results import Result
 
 LISTED = 10
+ROUNDING = 1e-9  # points: what means of equal errors may differ by
 
 
 def per_class_of(
@@ -85,6 +86,7 @@ def gains_and_losses(
             for i in order[:LISTED]
         ]
 
+    points[np.abs(points) < ROUNDING] = 0
     by_gain = np.argsort(points, kind="stable")  # NaN, a class without a test clip, comes last
     by_loss = np.argsort(-points, kind="stable")
     return {"gains": listed(by_gain[points[by_gain] < 0]), "losses": listed(by_loss[points[by_loss] > 0])}

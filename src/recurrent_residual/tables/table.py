@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from recurrent_residual.experiment_results import Result
-from recurrent_residual.marks import row_marks
+from recurrent_residual.marks import table_marks
 
 
 def table_of(
-    key: str, table: Mapping[str, Any], *, owners: Mapping[str, str], results: Mapping[str, Result], splits: list[int]
+    key: str,
+    table: Mapping[str, Any],
+    *,
+    owners: Mapping[str, str],
+    results: Mapping[str, Result],
+    splits: list[int],
+    comparable: bool,
 ) -> dict[str, Any]:
-    """A table of the paper with our numbers beside its own."""
+    """A table of the paper with our numbers beside its own; `comparable`: whether a row may say that it agrees."""
     further = dict(table.get("further_columns", {}))
     compare = list(table["compare_splits"])
     rows = []
@@ -37,7 +43,7 @@ def table_of(
         "further_columns": further,
         "compare_splits": compare,
         "in_paper": any(row["paper"]["error"] is not None for row in rows),
-        "rows": [row | marks for row, marks in zip(rows, row_marks(rows, results, compare), strict=True)],
+        **marked(rows, results, compare, comparable=comparable),
     }
 
 
@@ -67,8 +73,16 @@ def further_table(
         "further_columns": {},
         "compare_splits": splits[:1],
         "in_paper": False,
-        "rows": [row | marks for row, marks in zip(rows, row_marks(rows, results, splits[:1]), strict=True)],
+        **marked(rows, results, splits[:1], comparable=False),  # with nothing of the paper's
     }
+
+
+def marked(
+    rows: list[dict[str, Any]], results: Mapping[str, Result], splits: list[int], *, comparable: bool
+) -> dict[str, Any]:
+    """The rows of a table with their marks, and whether these count the noise of the seeds."""
+    marks, seeds_counted = table_marks(rows, results, splits, comparable=comparable)
+    return {"seeds_counted": seeds_counted, "rows": [row | own for row, own in zip(rows, marks, strict=True)]}
 
 
 def status_of(result: Result | None) -> str:
