@@ -2,11 +2,13 @@
 
     python scripts/compare_reports.py report old/report
 
-Compared are the settings, the data, machine and code, each row's error with its intervals, the verdicts and the time of
-the trainings. Errors of reports of the same test clips share those clips, and the intervals are those of the choice of
-test groups; so a change within both may still be more than the seeds' noise.
+Compared are the settings, the data, machine and code, the runs, each row's error with its intervals (of the test with
+shuffled frames, too), the paper's numbers, the claims and their verdicts, and how many of all other values differ. The
+time of the trainings is shown; it, other costs, and who ran it when and where make no difference. Errors of reports of
+the same test clips share those clips, and the intervals are those of the choice of test groups; so a change within both
+may still be more than the seeds' noise.
 
-The exit status is that of diff: 0 the same (but for the time it took), 1 they differ, 2 something went wrong.
+The exit status is that of diff: 0 the same, 1 they differ, 2 something went wrong.
 """
 
 from __future__ import annotations

@@ -31,11 +31,18 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--split", default=1, type=int, help="whose test clips; both networks are of this split")
     parser.add_argument("--seed", default=1, type=int, help="of both networks")
     parser.add_argument("--videos", default=[], nargs="+", metavar="VIDEO", help="names of test clips, v_X_g01_c01")
-    parser.add_argument("--clips", default=6, type=int, help="how many to choose by rule, without --videos")
+    parser.add_argument("--clips", default=6, type=at_least_one, help="how many to choose by rule, without --videos")
     parser.add_argument("--gpus", default=1, type=int, help="0: compute on the processor even if there is a GPU")
     parser.add_argument("--threads", default=1, type=int, help="processor threads")
     parser.add_argument("--output", required=True, type=Path, help="a .json for the report, or a .html to look at")
     return parser
+
+
+def at_least_one(text: str) -> int:
+    """A number of clips."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} clips are none to look at; give 1 or more")
+    return int(text)
 
 
 def main(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from made_runs import CHOSEN_BY_VIEWS, ROOT, SETTINGS, experiments, read_json, small_tables, write_json
 
 from recurrent_residual.errors import UserError
-from recurrent_residual.report.comparing import compare, flat, read_report
-from recurrent_residual.report.comparing_text import text
-from recurrent_residual.report.data_files import render_json
+from recurrent_residual.report.comparing import CIRCUMSTANCES, COSTS, compare, read_report
+from recurrent_residual.report.comparing_text import MOST, text
+from recurrent_residual.report.data_files import PICTURES, render_json
+from recurrent_residual.report.differing import flat
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,7 @@ def test_other_times_and_folders_are_no_change(first: dict[str, Any]) -> None:
 
 SWAPPED = {
     "a": "b", "a_reason": "b_reason", "only_a": "only_b", "claims_only_a": "claims_only_b",
+    "shuffled_only_a": "shuffled_only_b",
 }  # fmt: skip
 SWAPPED |= {b: a for a, b in SWAPPED.items()}
 
@@ -78,7 +81,7 @@ def test_the_other_way_round_is_the_mirror_image(first: dict[str, Any], second: 
     """No finding depends on which report is named first."""
     forth, back = compare(first, second), compare(second, first)
     for found in (forth, back):
-        for row in found["rows"]:
+        for row in [*found["rows"], *found["shuffled"]]:
             row["outside"] = {side: True for side in row["outside"]}
     assert mirrored(mirrored(back)) == mirrored(forth)
 
@@ -118,6 +121,152 @@ def test_a_change_is_held_against_both_intervals(
         row["mean"].update(error=error, interval=ends)
     found = next(row for row in compare(a, b)["rows"] if row["id"] == "table3.identity")
     assert (found["outside"], found["points"]) == (outside, pytest.approx(-2))
+
+
+def row(report: dict[str, Any], name: str) -> dict[str, Any]:
+    """A row of a report."""
+    return next(row for table in report["tables"] for row in table["rows"] if row["id"] == name)
+
+
+def claim(report: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A report's first claim of a kind."""
+    return next(claim for claim in report["claims"] if claim["comparisons"][0]["kind"] == kind)
+
+
+def first_run(report: dict[str, Any]) -> dict[str, Any]:
+    """A report's first run of an experiment."""
+    return report["experiments"]["rrn_block4_identity"]["runs"][0]
+
+
+CHANGES: dict[str, tuple[Any, str, str]] = {
+    "shuffled": (
+        lambda own: row(own, "table3.identity")["shuffled"].update(error=0.875, interval=[0.8, 0.9]),
+        "parts",
+        "Errors with shuffled frames that changed\n",
+    ),
+    "not shuffled": (
+        lambda own: row(own, "table3.identity").update(shuffled=None),
+        "shuffled_only_a",
+        "Rows with shuffled frames only in A: table3.identity",
+    ),
+    "another seed": (
+        lambda own: first_run(own).update(seed=99),
+        "runs",
+        "  rrn_block4_identity split 1 seed 99: – -> A processor & co (cpu)",
+    ),
+    "another device": (
+        lambda own: first_run(own).update(hardware="A GPU", device="cuda"),
+        "runs",
+        "  rrn_block4_identity split 1 seed 1: A processor & co (cpu) -> A GPU (cuda)",
+    ),
+    "a learning rate": (
+        lambda own: first_run(own)["settings"]["training"].update(learning_rate=0.5),
+        "trainings",
+        "  training.learning_rate (rrn_block4_identity): – -> 0.5",
+    ),
+    "the paper's error": (
+        lambda own: row(own, "table3.identity")["paper"].update(error=0.125),
+        "paper",
+        "  table3.identity error: 0.197 -> 0.125",
+    ),
+    "a claim's words": (
+        lambda own: claim(own, "order").update(text="The other way round"),
+        "claims",
+        ".text",
+    ),
+    "a margin": (
+        lambda own: claim(own, "equal")["comparisons"][0].update(margin=77),
+        "claims",
+        ".comparisons.1.margin: 1 -> 77",
+    ),
+    "a target": (
+        lambda own: claim(own, "relative")["comparisons"][0].update(target=-77),
+        "claims",
+        ".comparisons.1.target: -17 -> -77",
+    ),
+    "rows of a claim": (
+        lambda own: claim(own, "order")["comparisons"][0]["first"].update(rows=["table1.other"]),
+        "claims",
+        ".comparisons.1.first.rows:",
+    ),
+    "a claim's reason": (
+        lambda own: claim(own, "order").update(reason="For another reason."),
+        "reasons",
+        "The same verdict, other numbers: ",
+    ),
+    "an effect": (
+        lambda own: claim(own, "order")["comparisons"][0]["ours"].update(points=-77.0),
+        "parts",
+        "Values that differ, by part of the report: claims 1",
+    ),
+}  # each: what changes, the finding that has it, what the text says
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_one_change_is_enough(first: dict[str, Any], name: str) -> None:
+    """Each kind of change by itself is said, and reports that differ in it are not the same."""
+    change, key, words = CHANGES[name]
+    other = copy.deepcopy(first)
+    change(other)
+    for a, b in ((first, other), (other, first)):
+        changes = compare(a, b)
+        assert not changes["same"] and (changes[key] or key == "shuffled_only_a")
+        assert "The same: " not in text(changes, a="a", b="b")
+    assert words in text(compare(first, other), a="a", b="b")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Each value within nested mappings and lists, and where it stands."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, dict | list):
+            yield from places(item, (*path, key))
+        elif item is not None:
+            yield (*path, key), item
+
+
+def test_no_value_is_overlooked(first: dict[str, Any]) -> None:
+    """Whichever changes, of every kind of value one: the reports differ, unless it is a cost or a circumstance."""
+    other = copy.deepcopy(first)
+    kinds: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    for path, _ in places(first):
+        kinds.setdefault(tuple("" if str(k).isdigit() or k in first["experiments"] else k for k in path), path)
+    assert len(kinds) > 300
+    for *path, last in kinds.values():
+        inner = other
+        for key in path:
+            inner = inner[key]
+        before = inner[last]
+        inner[last] = f"another {before}" if isinstance(before, str) else before + 1
+        quiet = {*path, last} & {*COSTS, *CIRCUMSTANCES, *PICTURES}
+        if path[:1] == ["data"]:
+            quiet = {last} - {"sha256"}  # a file by another name is a file of which only one report knows
+        assert compare(first, other)["same"] == bool(quiet), f"{path} {last}"
+        inner[last] = before
+
+
+def test_many_changes_are_not_all_printed(first: dict[str, Any]) -> None:
+    """Runs that moved to another device are one line, and a section of the text has an end; --json has all."""
+    other = copy.deepcopy(first)
+    runs = [run for entry in other["experiments"].values() for run in entry["runs"]]
+    for run in runs:
+        run.update(hardware="A GPU", device="cuda")
+        run["settings"]["model"] = "another"
+    other["settings"]["training"] |= {f"own_{i}": i for i in range(MOST + 7)}
+    changes = compare(first, other)
+    said = text(changes, a="a", b="b")
+    assert len(changes["runs"]) == len(runs) and len(changes["settings"]) == MOST + 7
+    assert f"seed 1 and {len(runs) - 1} more: A processor & co (cpu) -> A GPU (cuda)\n" in said
+    assert said.count("own_") == MOST and "\n  and 7 more, which --json names\n" in said
+    assert "  model (6 experiments): recurrent_resnet -> another" in said
+
+
+def test_sums_in_another_order_are_no_change(first: dict[str, Any]) -> None:
+    """The last digit of a float is not a change, one error of ten million clips would be."""
+    other = copy.deepcopy(first)
+    row(other, "table3.identity")["mean"]["error"] *= 1 + 1e-15
+    assert compare(first, other)["same"]
+    row(other, "table3.identity")["mean"]["error"] += 1e-7
+    assert not compare(first, other)["same"]
 
 
 def test_verdicts_that_changed_have_both_reasons(first: dict[str, Any]) -> None:

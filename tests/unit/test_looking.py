@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_tested import CLASSES, NETWORKS, call, evaluate, made_clips, make_tested
 from PIL import Image
+from safetensors.torch import save_file
 from test_inference import network
 from torch import nn
 
 from recurrent_residual.errors import UserError
 from recurrent_residual.frames import FrameReader
-from recurrent_residual.looking.choice import CHOSEN, GAIN, LOSS, TYPICAL, choose
+from recurrent_residual.looking.choice import CHOSEN, GAIN, LOSS, TYPICAL, choose, rule
 from recurrent_residual.looking.gradcam import class_maps, scaled
 from recurrent_residual.looking.looks import SHOWN, evenly, look
 from recurrent_residual.looking.overlay import SIDE, overlay, picture_of
@@ -32,6 +34,15 @@ from recurrent_residual.looking.page import render
 from recurrent_residual.views import IMAGENET_MEAN, IMAGENET_STD
 
 TEMPLATES = Path(__file__).parents[2] / "report/templates/look"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Two threads that wait for each other on busy cores take many times as long as networks so small take one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 # The choice of clips
@@ -76,6 +87,12 @@ def test_what_any_choice_has(gain: list[float], classes: int, clips: int, seed) 
     assert chosen == choose([r[0] for r in rows], [r[1] for r in rows], np.array([r[2] for r in rows]), clips=clips)
 
 
+def test_a_choice_of_none_is_no_choice_by_hand() -> None:
+    """The sentence is of what was done, not of what is left of it."""
+    said = rule(np.array([0.5, -0.5]), [], split=1, seed=1)
+    assert said.startswith("Of the 2 test clips of split 1 (seed 1), by the gain") and "0 with the largest gain" in said
+
+
 @given(st.integers(1, 200), st.integers(1, 8))
 def test_the_chunks_shown_lie_evenly(count: int, most: int) -> None:
     """First and last among them, none twice, as many as may be, and the gaps alike."""
@@ -102,9 +119,9 @@ def test_the_maps_are_those_of_the_papers_equations(case: str) -> None:
     """Equations 1 and 2 by hand, chunk by chunk: the gradient of the score before the softmax, at the last output."""
     skips, kind, frames, readout = CASES[case]
     net = network(skips, kind, frames, readout)
-    chunks = torch.randn(3, net.frames, 3, 96, 96, generator=torch.Generator().manual_seed(2))
+    chunks = torch.randn(2, net.frames, 3, 65, 65, generator=torch.Generator().manual_seed(2))
     maps = class_maps(net, chunks, 1)
-    assert maps.shape == (3, 3, 3) and not maps.requires_grad
+    assert maps.shape == (2, 3, 3) and not maps.requires_grad
     kept: list[torch.Tensor] = []
     handle = net.backbone.layer4[-1].register_forward_hook(lambda _, __, out: kept.append(out))
     for chunk, found in zip(chunks, maps, strict=True):
@@ -190,7 +207,17 @@ def test_a_map_changes_the_picture_only_where_it_speaks() -> None:
 
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory) -> Path:
+    """A folder of tested networks. Not to be changed."""
     return make_tested(tmp_path_factory.mktemp("tested"))
+
+
+@pytest.fixture
+def own(tested: Path, tmp_path: Path) -> Path:
+    """The same to be changed, with two of the networks."""
+    (tmp_path / "frames").symlink_to(tested / "frames")
+    for name in ("identity", "no_skip"):
+        shutil.copytree(tested / "runs" / name, tmp_path / "runs" / name)
+    return tmp_path
 
 
 def looked(folder: Path, experiment: str = "identity", beside: str = "no_skip", count: int = 6, **given):
@@ -249,7 +276,7 @@ def test_what_stands_there_is_what_the_test_found(tested: Path, pair: tuple[str,
 
 def test_the_same_look_twice_gives_the_same_bytes(tested: Path) -> None:
     """On a processor; and it is small enough for a page: six clips of the largest pictures below 1.2 MB."""
-    first, second = (json.dumps(looked(tested)) for _ in range(2))
+    first, second = (json.dumps(looked(tested, count=2)) for _ in range(2))
     assert first == second
     pictures = [one for clip in json.loads(first)["clips"] for one in clip["shown"]]
     most = max(len(one[key]) for one in pictures for key in ("jpeg", "cam", "beside_cam"))
@@ -279,53 +306,75 @@ def test_what_cannot_be_looked_at_is_named(tested: Path, given: dict, message: s
         looked(tested, **given)
 
 
-def test_networks_that_do_not_fit_together_are_named(tmp_path: Path) -> None:
+def test_networks_that_do_not_fit_together_are_named(own: Path) -> None:
     """A baseline has no blocks; another sampling has other chunks; other clips cannot be compared; damage is damage."""
-    make_tested(tmp_path, {name: NETWORKS[name] for name in ("identity", "no_skip")})
-    record = tmp_path / "runs/no_skip/split1/seed1/run.json"
+    record = own / "runs/no_skip/split1/seed1/run.json"
     settings = json.loads(record.read_text())
     changed = {**settings, "settings": {k: v for k, v in settings["settings"].items() if k != "training"}}
     record.write_text(json.dumps(changed))
     with pytest.raises(UserError, match="no_skip: is no network"):
-        looked(tmp_path)
+        looked(own)
     changed = {**settings, "settings": {**settings["settings"], "training": {"every": 5}}}
     record.write_text(json.dumps(changed))
     with pytest.raises(UserError, match="no_skip samples every 5 frames and identity every 10"):
-        looked(tmp_path)
+        looked(own)
     record.write_text(json.dumps(settings))
     predictions = record.with_name("predictions.parquet")
     table = pyarrow.parquet.read_table(predictions)
     pyarrow.parquet.write_table(table.slice(1), predictions)
     with pytest.raises(UserError, match="not tested on the same clips"):
-        looked(tmp_path)
+        looked(own)
     predictions.write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"predictions\.parquet: cannot be read"):
-        looked(tmp_path)
+        looked(own)
 
 
-def test_results_from_before_there_was_a_shuffled_test_are_read(tmp_path: Path) -> None:
+def test_weights_that_are_not_there_or_damaged_are_named(own: Path) -> None:
+    """With what to do: a run's results may have been copied without its weights."""
+    weights = own / "runs/identity/split1/seed1/weights.safetensors"
+    for damage in (
+        weights.unlink,
+        lambda: weights.write_bytes(b"cut"),
+        lambda: save_file({}, weights),
+    ):
+        damage()
+        with pytest.raises(UserError) as caught:
+            looked(own)
+        message = str(caught.value)
+        assert message.startswith(f"{weights}: cannot be read (") and "\n" not in message
+        assert "train identity on split 1 with seed 1 again" in message
+
+
+def test_a_run_without_its_description_is_named(own: Path) -> None:
+    (own / "runs/identity/split1/seed1/run.json").unlink()
+    with pytest.raises(UserError, match=r"run\.json: cannot be read \(No such file or directory\)"):
+        looked(own)
+
+
+def test_results_from_before_there_was_a_shuffled_test_are_read(tested: Path, own: Path) -> None:
     """And whatever the order of the clips in a file."""
-    make_tested(tmp_path, {name: NETWORKS[name] for name in ("identity", "no_skip")})
-    before = looked(tmp_path)
-    for number, file in enumerate(sorted(tmp_path.rglob("predictions.parquet"))):
+    for number, file in enumerate(sorted((own / "runs").rglob("predictions.parquet"))):
         table = pyarrow.parquet.read_table(file).drop_columns(["predicted_shuffled"])
         pyarrow.parquet.write_table(table.take(np.arange(len(table))[:: (-1) ** number]), file)
-    assert looked(tmp_path) == before
+    assert looked(own, count=3) == looked(tested, count=3)
 
 
-def test_the_command_writes_json_or_a_page(tested: Path, tmp_path: Path) -> None:
+def test_the_command_writes_json_or_a_page(tested: Path, tmp_path: Path, capsys) -> None:
     """The page asks for nothing beside it, and shows each picture with words for those who cannot see it."""
-    given = {"experiment": "identity", "beside": "no_skip", "runs": str(tested / "runs"), "clips": "3"}
+    given = {"experiment": "identity", "beside": "no_skip", "runs": str(tested / "runs"), "clips": "2"}
     call("look_into_model", tested, **given, output=str(tmp_path / "looks.json"))
     looks = json.loads((tmp_path / "looks.json").read_text())
-    assert looks == json.loads(json.dumps(looked(tested, count=3)))
+    assert looks == json.loads(json.dumps(looked(tested, count=2)))
     call("look_into_model", tested, **given, output=str(tmp_path / "looks.html"))
     page = (tmp_path / "looks.html").read_text()
     assert not re.search(r'(?:src|href)="(?!data:|#)', page) and "url(" not in page
     images = re.findall(r"<img [^>]*>", page)
     assert len(images) == 3 * sum(len(clip["shown"]) for clip in looks["clips"])
     assert all(re.search(r'alt="[^"]+"', image) for image in images)
-    assert all(looks["clips"][i]["video"] in page for i in range(3))
+    assert all(looks["clips"][i]["video"] in page for i in range(2))
+    with pytest.raises(SystemExit):
+        call("look_into_model", tested, **{**given, "clips": "0"}, output=str(tmp_path / "none.json"))
+    assert "--clips: 0 clips are none to look at; give 1 or more" in capsys.readouterr().err
 
 
 def test_names_with_marks_come_out_right(tested: Path) -> None:
@@ -340,14 +389,15 @@ REAL = pytest.mark.skipif("UCF101_VIDEOS" not in os.environ, reason="UCF101_VIDE
 
 
 @REAL
-def test_a_real_clip(tmp_path: Path) -> None:
+def test_a_real_clip(tested: Path, tmp_path: Path) -> None:
     """Real frames through extraction, manifest, test and look: the picture is the frame that PyAV decodes."""
     from recurrent_residual.clips import ListedClip
     from recurrent_residual.extraction import extract_frames
     from recurrent_residual.manifest import build_manifest, write_manifest
     from recurrent_residual.video import decode_every
 
-    make_tested(tmp_path, {name: NETWORKS[name] for name in ("identity", "no_skip")})  # for its networks of 3 classes
+    shutil.copytree(tested / "runs", tmp_path / "runs")  # for its networks of 3 classes
+    (tmp_path / "frames").mkdir()
     videos = Path(os.environ["UCF101_VIDEOS"])
     listed = []
     for label, folder in enumerate(sorted(path for path in videos.iterdir() if path.is_dir())[:CLASSES]):

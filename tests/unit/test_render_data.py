@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +71,64 @@ def test_tables_that_do_not_fit_are_refused(tables: dict[str, Any]) -> None:
     ):
         with pytest.raises(UserError, match=rf"^t\.json: .*{message}"):
             render_json({**tables, key: value}, source="t.json", schema_file="s")
+
+
+def without(value: dict[str, Any], *path: Any) -> dict[str, Any]:
+    """A copy of `value` that lacks what stands at `path`."""
+    changed = copy.deepcopy(value)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return changed
+
+
+RUN = ("experiments", "rrn_block4_identity", "runs", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (("tables", 0, "rows", 0, "paper", "error"), "'tables.0.rows.0.paper': 'error' is a required property"),
+        ((*RUN, "threads"), "'threads' is a required property"),
+        ((*RUN, "parameters"), "'parameters' is a required property"),
+        ((*RUN, "history", 1, "loss"), "'loss' is a required property"),
+        (("experiments", "rrn_block4_identity"), "names rrn_block4_identity, which 'experiments' lacks"),
+        (("experiments", "my_own"), "names my_own, which 'experiments' lacks"),
+    ],
+)
+def test_what_is_left_out_is_missed(tables: dict[str, Any], path: tuple[Any, ...], message: str) -> None:
+    """The numbers that every report has, and the runs of each experiment that it names."""
+    with pytest.raises(UserError, match=re.escape(message)):
+        rendered(without(tables, *path))
+
+
+@pytest.mark.parametrize(("key", "value"), [("loss", {}), ("loss", "1"), ("error", 1.5), ("epoch", 0.5), ("more", [1])])
+def test_a_history_is_made_of_numbers(tables: dict[str, Any], key: str, value: Any) -> None:
+    """A program that draws its curve reads nothing else there."""
+    changed = copy.deepcopy(tables)
+    changed["experiments"]["rrn_block4_identity"]["runs"][0]["history"][0][key] = value
+    with pytest.raises(UserError, match=rf"history\.0\.{key}"):
+        rendered(changed)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "Table 1", ".hidden", "a.b", ""])
+def test_a_name_that_is_no_files_name_is_refused(tables: dict[str, Any], name: str) -> None:
+    """A table's id becomes the name of files, in no other folder than the report's."""
+    with pytest.raises(UserError, match=r"'tables\.0\.id'"):
+        rendered({**tables, "tables": [{**tables["tables"][0], "id": name}]})
+    with pytest.raises(UserError, match="'figures'"):
+        rendered({**tables, "figures": {name: next(iter(tables["figures"].values()))}})
+
+
+@pytest.mark.parametrize("name", ["claims", "runs", "costs", "per_class", "table2"])
+def test_no_table_overwrites_another(tmp_path: Path, tables: dict[str, Any], name: str) -> None:
+    """A table of paper.yaml with the name of a file that is there already is refused, and nothing written."""
+    with pytest.raises(UserError, match=rf"^tables: {name}\.csv .*another id in config/paper\.yaml$"):
+        write_csv_folder(
+            tmp_path / "csv", {**tables, "tables": [{**tables["tables"][0], "id": name}, *tables["tables"][1:]]}
+        )
+    assert not (tmp_path / "csv").exists()
 
 
 cells = st.one_of(

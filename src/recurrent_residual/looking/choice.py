@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 
 from recurrent_residual.errors import UserError
+from recurrent_residual.results import read_predictions
 from recurrent_residual.runs import Run
 
 GAIN, LOSS, TYPICAL, CHOSEN = "largest gain", "largest loss", "typical", "chosen"
@@ -44,27 +43,22 @@ class Choice:
     """The true class's probability, one network's minus the other's."""
 
 
-def read_predictions(run: Run) -> Predictions:
-    """Read a run's predictions.parquet.
+def read(run: Run) -> Predictions:
+    """What the test of a run left.
 
     Raises:
-        UserError: the run was not trained or not tested, or the file is damaged.
+        UserError: the run was not trained or not tested, or its predictions are damaged.
     """
-    path = run.folder / "predictions.parquet"
-    if not path.exists():
+    if not (run.folder / "predictions.parquet").exists():
         raise UserError(
-            f"{path}: is not there; {run.experiment} was not run on split {run.split} with seed {run.seed}, "
-            "or not tested: do that first"
+            f"{run.folder}: has no predictions.parquet; {run.experiment} was not run on split {run.split} with seed "
+            f"{run.seed}, or not tested: do that first"
         )
-    try:
-        table = pyarrow.parquet.read_table(path, columns=["video", "class", "label", "probabilities"])
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); evaluate the run again") from None
-    table = table.sort_by("video")
+    table = read_predictions(run.folder, "class", "probabilities").sort_by("video")
     return Predictions(
         table["video"].to_pylist(),
         table["class"].to_pylist(),
-        np.array(table["probabilities"].to_pylist(), dtype=np.float32),
+        np.stack(table["probabilities"].to_numpy()) if len(table) else np.empty((0, 0), np.float32),
         table["label"].to_numpy(),
     )
 
@@ -129,7 +123,7 @@ def named(names: Sequence[str], videos: Sequence[str], gain: np.ndarray, *, spli
 
 def rule(gain: np.ndarray, chosen: Sequence[Choice], *, split: int, seed: int) -> str:
     """How the clips were chosen, in a sentence."""
-    if all(choice.why == CHOSEN for choice in chosen):
+    if chosen and all(choice.why == CHOSEN for choice in chosen):
         return f"Chosen by hand from the {len(gain):,} test clips of split {split} (seed {seed})."
     count = {why: sum(choice.why == why for choice in chosen) for why in (GAIN, LOSS, TYPICAL)}
     return (

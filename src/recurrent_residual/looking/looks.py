@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -17,11 +18,12 @@ from recurrent_residual.chunks import Chunk, JpegSource, cut
 from recurrent_residual.device import place
 from recurrent_residual.errors import UserError
 from recurrent_residual.loader import Request, load_views
-from recurrent_residual.looking.choice import Predictions, choose, gains, named, read_predictions, rule
+from recurrent_residual.looking.choice import Predictions, choose, gains, named, read, rule
 from recurrent_residual.looking.gradcam import class_maps, scaled
 from recurrent_residual.looking.overlay import jpeg_of, overlay, picture_of
 from recurrent_residual.manifest import Clip, class_names
 from recurrent_residual.networks import build_network
+from recurrent_residual.results import read_json
 from recurrent_residual.runs import Run
 from recurrent_residual.views import ViewSettings, test_window
 
@@ -49,14 +51,20 @@ class Looked:
         """The network of a run that was trained and tested, in evaluation mode on `device`.
 
         Raises:
-            UserError: the run is not there, not tested, or no network's.
+            UserError: the run is not there, not tested, or no network's, or its weights are missing or damaged.
         """
-        predictions = read_predictions(run)
-        settings = run.read()["settings"]
+        predictions = read(run)
+        settings = read_json(run.folder / "run.json")["settings"]
         if "training" not in settings:
             raise UserError(f"{run.experiment}: is no network, and Grad-CAM needs one; choose another experiment")
         network = build_network(settings, classes=classes)
-        network.load_state_dict(load_file(run.weights))
+        try:
+            network.load_state_dict(load_file(run.weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise UserError(
+                f"{run.weights}: cannot be read ({str(error).splitlines()[0]}); train {run.experiment} on split "
+                f"{run.split} with seed {run.seed} again, or give --runs a folder that has the weights"
+            ) from None
         view = ViewSettings.of(settings["input"])
         return cls(run, place(network, device).eval(), view, settings["training"]["every"], predictions)
 

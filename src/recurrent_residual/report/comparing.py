@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from recurrent_residual.config import validate
 from recurrent_residual.errors import UserError
+from recurrent_residual.report.comparing_claims import claim_changes
+from recurrent_residual.report.comparing_rows import row_changes
+from recurrent_residual.report.data_files import PICTURES
+from recurrent_residual.report.differing import count_differing, differing, flat
+from recurrent_residual.report.fitting import fitting
 from recurrent_residual.results import read_json
 
 FILES = ("paper_tables.json", "tables.json")
 MACHINE = ("devices", "threads", "versions", "commits")
-SIDES = ("a", "b")
+COSTS = (
+    "seconds", "training_seconds", "evaluation_seconds", "gpu_hours", "energy", "energy_joules", "energy_runs",
+    "peak_memory_bytes",
+)  # fmt: skip
+CIRCUMSTANCES = (
+    "started", "finished", "starts", "machines", "user", "ran_by", "folder", "folders", "command", "evaluation_command",
+)  # fmt: skip
+# Of the files of the data a report names those that it knows (`_files`); $schema is but the name of the file beside it.
+IGNORED = frozenset({*COSTS, *CIRCUMSTANCES, *PICTURES, "data", "$schema"})
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -24,7 +35,7 @@ def read_report(path: Path) -> dict[str, Any]:
         path: its paper_tables.json (or tables.json), or the folder that holds it.
 
     Raises:
-        UserError: it is not there, is no JSON, or does not fit config/schema/tables.yaml.
+        UserError: it is not there, is no JSON, or does not fit (`fitting.fitting`).
     """
     file = path
     if path.is_dir():
@@ -35,70 +46,57 @@ def read_report(path: Path) -> dict[str, Any]:
     content = read_json(file)
     if not isinstance(content, dict) or "schema" not in content:
         raise UserError(f"{file}: is not the numbers of a report, or those of an older version; render it again")
-    return validate(content, "tables", source=str(file))
+    return fitting(content, source=str(file))
 
 
 def compare(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     """What differs between the reports `a` and `b`, as `read_report` gives them.
 
+    Not looked at are `COSTS` (but in `costs`), `CIRCUMSTANCES`, as who ran it when and where, and pictures.
+
     Returns:
-        same: whether nothing of what follows differs but `costs`;
+        same: whether nothing else differs;
         same_tests: whether the errors are of the same test clips, as far as the reports tell;
         settings, data, machine: {"what", "a", "b"} of each that differs;
+        trainings: the same of settings that trainings had and the configuration does not say (of an experiment, or
+            tuned), with "experiments", whose trainings they are;
+        runs: the same of runs: the device of each, None where one lacks the run;
+        paper: the same of the paper's numbers;
         rows: each row that ran in both, {"id", "label", "splits", "a", "b", "points", "outside"}: the errors on the
             splits that both have, b's minus a's in points, and whose interval does not hold the other's error ("a",
             "b", both or none); an interval is known for one split and for all of a report;
+        shuffled: the same of the tests with shuffled frames, of rows that have one in both;
         only_a, only_b: rows that ran in one of them;
+        shuffled_only_a, shuffled_only_b: rows that ran in both, and with shuffled frames in one;
+        claims: {"what", "a", "b"} of what is claimed otherwise: words, margins, targets, rows;
         verdicts: {"id", "text", "a", "b", "a_reason", "b_reason"} of each claim with another verdict;
+        reasons: {"what", "a", "b"} of claims with the same verdict for another reason;
         claims_only_a, claims_only_b: claims that one of them lacks;
+        parts: {"part", "values"}: how many values of each part of the report differ, those of above included;
         costs: {"experiment", "a", "b", "ratio"}: training seconds a run, and b's to a's.
     """
-    rows = [{row["id"]: row for table in report["tables"] for row in table["rows"]} for report in (a, b)]
-    ran = [{key for key, row in own.items() if any(row["by_split"].values())} for own in rows]
-    compared = [_row(rows[0][key], rows[1][key]) for key in rows[0] if key in ran[0] & ran[1]]
-    claims = [{claim["id"]: claim for claim in report["claims"]} for report in (a, b)]
     tests = differing(_tests(a), _tests(b))
+    settings = [
+        item
+        for item in differing(flat(a["settings"]), flat(b["settings"]))
+        if item["what"].rpartition(".")[2] not in IGNORED
+    ]
     found: dict[str, Any] = {
-        "settings": differing(flat(a["settings"]), flat(b["settings"])),
+        "settings": settings,
+        "trainings": _trainings(a, b, said=settings),
         "data": [*tests, *_files(a, b)],
         "machine": differing(*({key: report["summary"][key] for key in MACHINE} for report in (a, b))),
-        "rows": compared,
-        "only_a": [key for key in rows[0] if key in ran[0] - ran[1]],
-        "only_b": [key for key in rows[1] if key in ran[1] - ran[0]],
-        "verdicts": [
-            {
-                "id": key,
-                "text": claim["text"],
-                **{side: own[key]["verdict"] for side, own in zip(SIDES, claims, strict=True)},
-                **{f"{side}_reason": own[key]["reason"] for side, own in zip(SIDES, claims, strict=True)},
-            }
-            for key, claim in claims[0].items()
-            if key in claims[1] and claim["verdict"] != claims[1][key]["verdict"]
+        "runs": differing(*({_name(name, run): _device(run) for name, run in _runs(report)} for report in (a, b))),
+        **row_changes(a, b),
+        **claim_changes(a, b),
+        "parts": [
+            {"part": part, "values": values}
+            for part in dict.fromkeys([*a, *b])
+            if part not in IGNORED and (values := count_differing(a.get(part), b.get(part), ignored=IGNORED))
         ],
-        "claims_only_a": [key for key in claims[0] if key not in claims[1]],
-        "claims_only_b": [key for key in claims[1] if key not in claims[0]],
     }
-    same = not any(found[key] for key in found if key != "rows") and not any(row["points"] for row in compared)
+    same = not any(found[key] for key in found if key not in ("rows", "shuffled"))  # those list what is alike, too
     return {"same": same, "same_tests": not tests, **found, "costs": _costs(a, b)}
-
-
-def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """{"what", "a", "b"} of each key whose values differ; None stands where one lacks it."""
-    keys = list(dict.fromkeys([*a, *b]))
-    return [{"what": key, "a": a.get(key), "b": b.get(key)} for key in keys if a.get(key) != b.get(key)]
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration by its dotted keys: {"training.epochs": 6, ...}."""
-
-    def items() -> Iterator[tuple[str, Any]]:
-        for key, value in settings.items():
-            if isinstance(value, Mapping) and value:
-                yield from flat(value, f"{prefix}{key}.").items()
-            else:
-                yield f"{prefix}{key}", value
-
-    return dict(items())
 
 
 def _tests(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,30 +116,31 @@ def _files(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**item, "what": f"sha256 of {item['what']}"} for item in differing(*both)]
 
 
-def _row(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
-    common = sorted(
-        (split for split, summary in a["by_split"].items() if summary and b["by_split"].get(split)), key=int
-    )
-    out: dict[str, Any] = {"id": a["id"], "label": a["label"], "splits": [int(split) for split in common]}
-    if not common:
-        return {**out, **dict.fromkeys((*SIDES, "points", "outside"))}
-    first, second = (_error(row, common) for row in (a, b))
-    outside = [
-        side
-        for side, (_, interval), (error, _) in zip(SIDES, (first, second), (second, first), strict=True)
-        if interval and not interval[0] <= error <= interval[1]
-    ]
-    points = round(100 * (second[0] - first[0]), 9)  # sums of the same errors in another order are the same
-    return {**out, "a": first[0], "b": second[0], "points": points, "outside": outside}
+def _runs(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every run and the name of its experiment."""
+    return [(name, run) for name, entry in report["experiments"].items() for run in entry["runs"]]
 
 
-def _error(row: Mapping[str, Any], splits: Sequence[str]) -> tuple[float, list[float] | None]:
-    """A row's mean error over `splits`, and its interval where the report has one."""
-    if len(splits) == 1:
-        return row["by_split"][splits[0]]["error"], row["by_split"][splits[0]]["interval"]
-    if row["mean"] and row["mean"]["splits"] == [int(split) for split in splits]:
-        return row["mean"]["error"], row["mean"]["interval"]
-    return float(np.mean([row["by_split"][split]["error"] for split in splits])), None
+def _name(experiment: str, run: Mapping[str, Any]) -> str:
+    return f"{experiment} split {run['split']} seed {run['seed']}"
+
+
+def _device(run: Mapping[str, Any]) -> str:
+    return f"{run['hardware']} ({run['device']})"
+
+
+def _trainings(a: Mapping[str, Any], b: Mapping[str, Any], *, said: Sequence[Any]) -> list[dict[str, Any]]:
+    """The settings that differ between the same runs and are not among those `said`."""
+    others = {_name(name, run): run for name, run in _runs(b)}
+    found: dict[str, dict[str, Any]] = {}
+    known = {json.dumps(item) for item in said}
+    for name, run in _runs(a):
+        if other := others.get(_name(name, run)):
+            for item in differing(flat(run["settings"]), flat(other["settings"])):
+                if (key := json.dumps(item)) not in known:
+                    experiments = found.setdefault(key, {**item, "experiments": []})["experiments"]
+                    experiments += [name] * (name not in experiments)
+    return list(found.values())
 
 
 def _costs(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

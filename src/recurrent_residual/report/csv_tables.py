@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recurrent_residual.errors import UserError
+
 Item = Mapping[str, Any]
 
 
@@ -36,6 +38,9 @@ def csv_tables(tables: Item) -> list[CsvTable]:
 
     Args:
         tables: the content of tables.json.
+
+    Raises:
+        UserError: one of `tables` has the name of another, or of one of the files beside them.
     """
     runs = [
         {**run, "experiment": name, "title": entry["title"], "model": entry["model"]}
@@ -47,7 +52,7 @@ def csv_tables(tables: Item) -> list[CsvTable]:
         for claim in tables["claims"]
         for i, comparison in enumerate(claim["comparisons"])
     ]
-    return [
+    flat = [
         *(
             _table(table["id"], table["title"], _row_columns(table, tables["splits"]), table["rows"])
             for table in tables["tables"]
@@ -57,6 +62,10 @@ def csv_tables(tables: Item) -> list[CsvTable]:
         _per_class(tables["per_class"]),
         _table("costs", "What each experiment took", COST_COLUMNS, tables["costs"]),
     ]
+    names = [table.name for table in flat]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"tables: {twice}.csv is that of another table; give {twice!r} another id in config/paper.yaml")
+    return flat
 
 
 def _table(name: str, title: str, columns: Sequence[Column], items: Iterable[Item]) -> CsvTable:
@@ -123,11 +132,16 @@ def _row_columns(table: Item, splits: Sequence[int]) -> list[Column]:
             lambda _: table["compare_splits"],
         ),
         Column("difference", "number", "Ours minus the paper's, in points (hundredths).", _at("difference")),
-        *_pair("difference", "Interval of the difference, in points", "difference_interval"),
+        *_pair(
+            "difference",
+            "Interval of the difference, in points, with the noise of the seeds where it is known",
+            "difference_interval",
+        ),
         Column(
             "agrees",
             "string",
-            "Whether the paper's lies within our interval; else ours is better or worse.",
+            "Whether the interval of the difference includes zero (within); else ours is better (fewer errors) or "
+            "worse; empty where not comparable.",
             _at("agrees"),
         ),
         Column("best", "boolean", "Whether the paired test cannot tell it from our best of the table.", _at("best")),
@@ -160,6 +174,7 @@ CLAIM_COLUMNS = [
     Column("source", "string", "paper or ours.", _at("claim", "source")),
     Column("place", "string", "Where it stands in the paper.", _at("claim", "place")),
     Column("quote", "string", "The paper's words.", _at("claim", "quote")),
+    Column("caveat", "string", "What else differs between the two sides.", _at("claim", "caveat", "text")),
     Column("claim_verdict", "string", "holds, does not hold, cannot be told: the claim.", _at("claim", "verdict")),
     Column("reason", "string", "Why, in a sentence.", _at("claim", "reason")),
     Column("splits", "string", "Splits of the comparison.", _at("claim", "splits")),
@@ -168,6 +183,7 @@ CLAIM_COLUMNS = [
     *_side("first", "first"),
     *_side("second", "second"),
     Column("margin", "number", "What still counts as equal, in points; of relative in per cent.", _at("margin")),
+    Column("margin_why", "string", "Why the margin is what it is.", _at("margin_why")),
     Column("target", "number", "The paper's value: an error; of relative, per cent.", _at("target")),
     Column("paper_points", "number", "The paper's difference, first minus second, in points.", _at("paper", "points")),
     Column("paper_relative", "number", "The same in per cent of the second.", _at("paper", "relative")),
@@ -177,8 +193,14 @@ CLAIM_COLUMNS = [
     Column("relative", "number", "Our difference in per cent of the second.", _at("ours", "relative")),
     *_pair("relative", "Interval of it, in per cent", "ours", "relative_interval"),
     Column("seed_se", "number", "Standard error that the seeds bring, in points.", _at("ours", "seed_se")),
-    Column("p", "number", "Two-sided p of the bootstrap.", _at("ours", "p")),
+    Column(
+        "p",
+        "number",
+        "p of the bootstrap: twice the share of draws on the other side of the boundary.",
+        _at("ours", "p"),
+    ),
     Column("p_holm", "number", "The same after Holm's correction for all comparisons.", _at("ours", "p_holm")),
+    Column("p_floor", "boolean", "Whether p_holm is the least that the draws can give.", _at("ours", "p_floor")),
     Column(
         "mcnemar_first_only", "integer", "Clips that only the first got wrong.", _at("ours", "mcnemar", "first_only")
     ),

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurrent_residual.config import SCHEMAS, read_yaml, validate
+from recurrent_residual.config import SCHEMAS, read_yaml
 from recurrent_residual.files import write_text
 from recurrent_residual.report.csv_tables import CsvTable, csv_tables
+from recurrent_residual.report.fitting import fitting
 
 PICTURES = ("jpeg", "cam", "beside_cam")  # base64: half of the file, and of no use to who reads numbers
 PACKAGE = "datapackage.json"
@@ -26,10 +27,9 @@ def render_json(tables: Mapping[str, Any], *, source: str, schema_file: str) -> 
         schema_file: where the schema will stand, as seen from the file.
 
     Raises:
-        UserError: the tables do not fit config/schema/tables.yaml; the key is named.
+        UserError: the tables do not fit (`fitting.fitting`).
     """
-    fitting = validate(tables, "tables", source=source)
-    return _json({"$schema": schema_file, **without_pictures(fitting)})
+    return _json({"$schema": schema_file, **without_pictures(fitting(tables, source=source))})
 
 
 def render_schema() -> str:
@@ -51,6 +51,9 @@ def write_csv_folder(folder: Path, tables: Mapping[str, Any]) -> None:
 
     CSV files of a former report that this one lacks are removed. The description is a Data Package (Frictionless
     Standards, v1), which programs for tables read.
+
+    Raises:
+        UserError: two tables would be of one file; nothing is written.
     """
     written = csv_tables(tables)
     folder.mkdir(parents=True, exist_ok=True)
