@@ -4,84 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import (
-    CHOSEN_BY_VIEWS,
-    CLIPS,
-    MANIFEST,
-    ROOT,
-    SETTINGS,
-    claims,
-    experiments,
-    project,
-    write_run,
-    write_runs,
-)
+from latex_tables import TEMPLATES, collected, comparable, line, made_tables, row_of
+from made_runs import CHOSEN_BY_VIEWS, SETTINGS, write_run
 from typeset_latex import overfull, typeset_latex, typesets
 
 from recurrent_residual.report import latex, plots
 from recurrent_residual.report.latex_files import pdf, write_latex
 from recurrent_residual.report.latex_text import escape
-from recurrent_residual.tables import collect
-
-TEMPLATES = ROOT / "report" / "templates"
-ODD = """My <own> & 100 % new_one of "Łódź", Ω, 漢"""
-VERDICTS = ("holds", "does not hold", "cannot be told")
-
-
-def collected(runs: Path, chosen: list[str], **own: Any) -> dict[str, Any]:
-    """The tables of the runs in a folder, as they come out of the JSON file."""
-    tables = collect(
-        runs,
-        experiments=experiments(**own),
-        paper=project("paper"),
-        claims=claims(),
-        decisions=project("decisions"),
-        clips=CLIPS,
-        manifest=MANIFEST,
-        settings=SETTINGS,
-        chosen=chosen,
-        checksums=[
-            {"what": "resources/made/a_rather_long_name/for_a_file/of_the_lists/trainlist01.txt", "sha256": 64 * "a"}
-        ],
-    )
-    return json.loads(json.dumps(tables))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The tables of some experiments and of a user's own under an odd name."""
-    runs = tmp_path_factory.mktemp("latex") / "runs"
-    write_runs(runs, CHOSEN_BY_VIEWS)
-    own = {"title": ODD, "model": "recurrent_resnet", "settings": {"skips": []}}
-    return collected(runs, CHOSEN_BY_VIEWS, my_own=own)
+    return made_tables(tmp_path_factory.mktemp("latex") / "runs")
 
 
 @pytest.fixture
 def tables(made: dict[str, Any]) -> dict[str, Any]:
     """Tables that a test may change."""
     return json.loads(json.dumps(made))
-
-
-def comparable(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables as if everything were as in the paper."""
-    report = {**tables["report"], "comparable": True, "reasons": [], "notice": ""}
-    answered = [{**claim, "reason": f"Reason {number}."} for number, claim in enumerate(tables["claims"])]
-    return {**tables, "report": report, "claims": answered, "clips": {**tables["clips"], "missing": 0}}
-
-
-def row_of(tables: Mapping[str, Any], identifier: str) -> dict[str, Any]:
-    """A row of tables.json."""
-    return next(row for table in tables["tables"] for row in table["rows"] if row["id"] == identifier)
-
-
-def line(tex: str, label: str) -> str:
-    """The row of a table in which a label stands, as it is written, without its end."""
-    return next(" ".join(row.split()) for row in tex.partition(r"\midrule")[2].split(r"\\") if label in row)
 
 
 def test_each_table_stands_alone_and_in_the_document(tables: dict[str, Any]) -> None:
@@ -136,7 +81,7 @@ def test_captions_say_what_was_measured(tables: dict[str, Any]) -> None:
     for part in (first, fifth):
         assert r"95\,\% interval: bootstrap over groups of test clips, 10,000 draws." in part
     assert "Difference: ours minus the paper's, in points" in first
-    assert "None of these was run" in parts["table2"] or "Ours:" in parts["table2"]
+    assert "None of these was run" not in parts["table2"] and "Ours:" in parts["table2"]
 
 
 def test_a_table_whose_numbers_are_not_comparable_says_so_wherever_it_is_put(tables: dict[str, Any]) -> None:
@@ -169,7 +114,8 @@ def test_clips_that_were_left_out_are_told(tables: dict[str, Any]) -> None:
 
 
 def test_agreement_with_the_paper_is_marked(tables: dict[str, Any]) -> None:
-    """A star where the paper's number lies outside our interval, and the caption says what it means."""
+    """A star where the paper's number lies outside our interval, and the caption says what it means, and what not."""
+    tables = comparable(tables)
     row = row_of(tables, "table3.identity")
     for agrees, starred in (("within", False), ("better", True), ("worse", True), (None, False)):
         for other in next(table for table in tables["tables"] if table["id"] == "table3")["rows"]:
@@ -177,7 +123,33 @@ def test_agreement_with_the_paper_is_marked(tables: dict[str, Any]) -> None:
         row["agrees"] = agrees
         tex = latex.render_tables(tables, TEMPLATES)["table3"]
         assert line(tex, "Identity Mapping").endswith("{*}") is starred
-        assert ("outside our interval" in tex) is starred
+        assert ("outside our interval" in tex and "a wide interval holds much" in tex) is (agrees is not None)
+
+
+def test_nothing_is_marked_that_is_not_comparable(tables: dict[str, Any]) -> None:
+    """No star, and none in the key, beside the paper's numbers where the report says that they are not comparable."""
+    for row in (row for table in tables["tables"] for row in table["rows"]):
+        row["agrees"] = "better"
+    for part in latex.render_tables(tables, TEMPLATES).values():
+        assert "{*}" not in part and "outside our interval" not in part and "star" not in part
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_captions_say_whether_the_marks_count_the_seeds(tables: dict[str, Any], counted: bool) -> None:
+    """A star or a bold number by groups alone says less than a claim's verdict, wherever the table is put."""
+    tables = comparable(tables)
+    for agrees, best, marks in (("better", True, "The star and bold count"), (None, True, "Bold count")):
+        for table in tables["tables"]:
+            table["seeds_counted"] = counted
+            for row in table["rows"]:
+                row |= {"agrees": agrees, "best": best}
+        tex = " ".join(latex.render_tables(tables, TEMPLATES)["table3"].split())
+        negated = marks.replace("count", "do not count" if agrees else "does not count")
+        said = (marks + "s" * (agrees is None)) if counted else negated
+        assert f"{said} the noise between training seeds{'.' if counted else ', which is not known for all'}" in tex
+    for row in (row for table in tables["tables"] for row in table["rows"]):
+        row |= {"agrees": None, "best": None}
+    assert "the noise between training seeds" not in latex.render_tables(tables, TEMPLATES)["table3"]
 
 
 def test_rows_that_were_not_run_say_so(tables: dict[str, Any]) -> None:
@@ -206,50 +178,22 @@ def test_nothing_run_still_gives_a_report(tmp_path: Path) -> None:
     assert r"\includegraphics" not in document
 
 
-def test_claims_are_answered_as_the_tables_answer_them(tables: dict[str, Any]) -> None:
-    """Each claim stands with its verdict, its reason and its place; ours come after the paper's."""
-    for number, claim in enumerate(tables["claims"]):
-        claim |= {"verdict": VERDICTS[number % 3], "reason": f"Reason {number}."}
-    places: dict[str, list[int]] = {"paper": [], "ours": []}
-    document = latex.render(tables, TEMPLATES)
-    part = latex.render_tables(tables, TEMPLATES)["claims"]
-    for claim in tables["claims"]:
-        assert line(part, f"& {escape(claim['text'])} &").endswith(f"& {claim['verdict']}")
-        assert escape(claim["place"]) in document
-        assert claim["quote"] is None or escape(claim["quote"]) in document
-        places[claim["source"]].append(document.index(claim["reason"]))
-    assert max(places["paper"]) < min(places["ours"])
-
-
-def test_a_claims_effect_and_what_its_interval_covers(tables: dict[str, Any]) -> None:
-    """Points, or per cent where the claim is relative; an interval without the seeds' noise is marked."""
-    ours = {
-        "points": -2.04,
-        "relative": -9.6,
-        "interval": [-3.0, -1.1],
-        "total_interval": [-3.4, -0.6],
-        "p_holm": 0.0004,
-    }
-    ours |= {"seed_se": 0.3, "p": 0.0001, "mcnemar": None, "clips": 9, "groups": 3, "relative_interval": [-14.0, -4.0]}
-    for claim in tables["claims"]:
-        claim["headline"] = 0
-        claim["comparisons"][0] |= {"kind": "order", "ours": dict(ours), "paper": {"points": 1.5, "relative": 7.0}}
-    first, second, third = (claim["comparisons"][0] for claim in tables["claims"][:3])
-    first["kind"] = "relative"
-    second["ours"]["total_interval"] = None
-    third["ours"] = None
-    part = " ".join(latex.render_tables(tables, TEMPLATES)["claims"].split())
-    texts = [str(escape(claim["text"])) for claim in tables["claims"]]
-    assert f"{texts[0]} & +7.0{{\\,\\%}} & -9.6{{\\,\\%}} & $-$14.0 to $-$4.0 & {{$<$}}0.001 &" in part
-    assert f"{texts[1]} & +1.5 & -2.0 & $-$3.0 to $-$1.1\\textsuperscript{{\\dag}} &" in part
-    assert rf"{texts[2]} & +1.5 & {{--}} & \emph{{not run}} & {{--}} &" in part
-    assert f"{texts[3]} & +1.5 & -2.0 & $-$3.4 to $-$0.6 &" in part
-    assert r"\dag: without, for it is not known" in part
+@pytest.mark.parametrize(("classes", "said"), [(20, "in per cent of its clips"), (21, "by the square root")])
+def test_the_confusion_matrix_is_said_to_be_what_it_is(tables: dict[str, Any], classes: int, said: str) -> None:
+    """Numbers stand in a small matrix only; a large one has colours, and these are of the square root."""
+    assert plots.ANNOTATED_CLASSES == 20
+    tables["best"]["classes"] = [f"C{number}" for number in range(classes)]
+    document = latex.render(tables, TEMPLATES, pictures=["confusion"])
+    caption = document.partition("Confusion matrix")[2].partition("\n")[0]
+    assert said in caption and ("per cent" in caption) is (classes == 20) and "the first seed of each" in caption
 
 
 def test_cost_stands_at_the_top_and_with_each_experiment(tables: dict[str, Any]) -> None:
     """Time and energy; what was not measured is said to be so and shown as a dash, not as 0."""
     assert "energy of the GPU not measured" in latex.render(tables, TEMPLATES)
+    tables["summary"] |= {"training_seconds": 7200.0, "evaluation_seconds": 3600.0, "gpu_hours": 3.0}
+    cost = "training 2 h 0 min, evaluation 1 h 0 min, together 3.0 h of GPU (extraction and features not counted)"
+    assert cost in latex.render(tables, TEMPLATES), "the hours of GPU are of both"
     tables["summary"]["energy"] = {"joules": 4.5e6, "runs": 1}
     tables["costs"][0] |= {"energy_joules": 4.5e6, "peak_memory_bytes": 20 * 2**30}
     document = latex.render(tables, TEMPLATES)
@@ -299,6 +243,12 @@ def test_figures_keep_their_text_and_no_date(tables: dict[str, Any]) -> None:
     content = pdf(plots.pictures(tables)["position"])
     assert b"/FontFile2" in content and b"/Type3" not in content
     assert b"CreationDate" not in content and b"Matplotlib" not in content
+
+
+def test_the_figures_stand_below_their_heading(tables: dict[str, Any]) -> None:
+    """The heading begins a page, or it would end one without them."""
+    document = latex.render(tables, TEMPLATES, pictures=["position"])
+    assert re.search(r"\\clearpage\s+\\section\*\{Figures\}\s+\\begin\{figure\}\[!htbp\]", document)
 
 
 @typesets

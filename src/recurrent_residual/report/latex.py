@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from recurrent_residual.report import latex_cells, words
+from recurrent_residual.report import latex_cells, latex_claims, words
 from recurrent_residual.report.latex_text import TeX, escape
 
 
@@ -24,7 +24,8 @@ def render(
         figures_folder: where they stand as <name>.pdf, from the document's folder; it compiles without them, too.
     """
     document = _environment(templates).get_template("paper_tables.tex")
-    return document.render(**tables, pictures=list(pictures), figures_folder=figures_folder) + "\n"
+    content = _content(tables)
+    return document.render(**content, pictures=list(pictures), figures_folder=figures_folder) + "\n"
 
 
 def render_tables(tables: Mapping[str, Any], templates: Path) -> dict[str, str]:
@@ -34,13 +35,19 @@ def render_tables(tables: Mapping[str, Any], templates: Path) -> dict[str, str]:
     text of a plain article, and want the packages booktabs and siunitx only.
     """
     template = _environment(templates).get_template("includable.tex")
+    content = _content(tables)
     texts = {
-        table["id"]: template.render(**tables, id=table["id"], what=table["title"], table=table, template="table.tex")
+        table["id"]: template.render(**content, id=table["id"], what=table["title"], table=table, template="table.tex")
         for table in tables["tables"]
     }
     if tables["claims"]:
-        texts["claims"] = template.render(**tables, id="claims", what="The claims", template="claims.tex")
+        texts["claims"] = template.render(**content, id="claims", what="The claims", template="claims.tex")
     return {name: text + "\n" for name, text in texts.items()}
+
+
+def _content(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates show: the claims in the order of their numbers, which is one for all lists of them."""
+    return {**tables, "claims": latex_claims.in_order(tables["claims"])}
 
 
 def _environment(templates: Path) -> jinja2.Environment:
@@ -58,5 +65,5 @@ def _environment(templates: Path) -> jinja2.Environment:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    environment.filters |= words.FILTERS | latex_cells.FILTERS
+    environment.filters |= words.FILTERS | latex_cells.FILTERS | latex_claims.FILTERS
     return environment

@@ -1,9 +1,9 @@
-"""What stands in the cells of LaTeX tables and in their captions: numbers as siunitx wants them, claims' effects."""
+"""What stands in the cells of LaTeX tables and in their captions, with numbers as siunitx wants them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from recurrent_residual.report import words
@@ -25,64 +25,6 @@ def number(error: float | None) -> TeX:
 def signed(points: float | None) -> TeX:
     """A difference in points, or in per cent, in a column of siunitx."""
     return NOTHING if points is None else TeX(words.points(points).replace(words.MINUS, "-"))
-
-
-def small(p: float | None) -> TeX:
-    """A p value in a column of siunitx."""
-    return NOTHING if p is None else TeX(words.probability(p).replace("< ", "{$<$}"))
-
-
-def p_value(comparison: Mapping[str, Any]) -> TeX:
-    """A comparison's p value after Holm's correction."""
-    return small(comparison["ours"] and comparison["ours"]["p_holm"])
-
-
-def mcnemar_p(comparison: Mapping[str, Any]) -> TeX:
-    """The p value of McNemar's test, where it was made."""
-    tested = comparison["ours"] and comparison["ours"]["mcnemar"]
-    return small(tested and tested["p"])
-
-
-def side_error(side: Mapping[str, Any]) -> TeX:
-    """Our error of a comparison's side; a published number, where no run of ours stands behind it, in italics."""
-    if side["error"] is None and side["published"] is not None:
-        return TeX(rf"{{\itshape {words.error(side['published'])}}}")
-    return number(side["error"])
-
-
-def effect(comparison: Mapping[str, Any]) -> TeX:
-    """Our difference: in points, or in per cent where the claim is of a relative difference."""
-    return _effect(comparison, comparison["ours"])
-
-
-def published_effect(comparison: Mapping[str, Any]) -> TeX:
-    """The paper's difference, as far as it has one."""
-    return _effect(comparison, comparison["paper"])
-
-
-def effect_interval(comparison: Mapping[str, Any]) -> TeX:
-    """The interval of our difference, over groups and seeds where the seeds' noise is known, else over groups only."""
-    ours = comparison["ours"]
-    if ours is None:
-        return TeX(r"\emph{not run}")
-    if comparison["kind"] == "relative":
-        return escape(words.points_interval(ours["relative_interval"]))
-    return escape(words.points_interval(ours["total_interval"] or ours["interval"]))
-
-
-def _effect(comparison: Mapping[str, Any], numbers: Mapping[str, Any] | None) -> TeX:
-    if numbers is None:
-        return NOTHING
-    if comparison["kind"] == "relative":
-        return TeX(signed(numbers["relative"]) + r"{\,\%}")
-    return signed(numbers["points"])
-
-
-def seeds_covered(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Whether the shown intervals cover the training seeds: "all" of them, "some", "none"; "" where nothing was run."""
-    shown = [claim["comparisons"][claim["headline"]]["ours"] for claim in claims]
-    known = {ours["total_interval"] is not None for ours in shown if ours is not None}
-    return {2: "some", 0: ""}.get(len(known)) or ("all" if True in known else "none")
 
 
 def seeds(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -114,22 +56,21 @@ def label(name: str) -> TeX:
     return TeX(re.sub(r"[^A-Za-z0-9]+", "-", name))
 
 
+def capital(text: str) -> str:
+    """A text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "capital": capital,
     "cells": cells,
     "cited": cited,
     "code": code,
-    "effect": effect,
-    "effect_interval": effect_interval,
     "label": label,
-    "mcnemar_p": mcnemar_p,
     "narrow": narrow,
     "number": number,
-    "p_value": p_value,
-    "published_effect": published_effect,
     "raw": TeX,
     "seeds": seeds,
-    "seeds_covered": seeds_covered,
-    "side_error": side_error,
     "signed": signed,
     "table_title": table_title,
 }
