@@ -46,7 +46,7 @@ ERROR = re.compile(r"[01]\.\d{3}")
 
 
 def number(text: str) -> float | None:
-    """The number that a cell without a value of its own shows."""
+    """The number that a cell's value is, or that it shows."""
     try:
         return float(text.replace(",", "").replace("\N{MINUS SIGN}", "-"))
     except ValueError:
@@ -60,7 +60,7 @@ def word(text: str) -> str:
 
 def check_order(rows: list[tuple[int, str, str | None]], *, descending: bool, where: str) -> None:
     """Values in order; rows of equal value in the paper's order; rows without a value last."""
-    valued = [(place, float(value) if value is not None else number(text)) for place, text, value in rows]
+    valued = [(place, number(text if value is None else value)) for place, text, value in rows]
     known = [(place, value) for place, value in valued if value is not None]
     if known:
         assert valued[: len(known)] == known, f"{where}: a row without a number stands between others"
@@ -70,6 +70,10 @@ def check_order(rows: list[tuple[int, str, str | None]], *, descending: bool, wh
         assert words == sorted(words, reverse=descending), where
 
 
+SIZES = pytest.mark.parametrize("page_file", ["small", "half", "paper"], indirect=True)
+
+
+@SIZES
 def test_every_table_sorts_by_every_column(visit: Callable[..., Visit]) -> None:
     """One click ascending, two descending, three the paper's order; a screen reader hears which (aria-sort)."""
     tables = visit().page.evaluate(SORT_ALL)
@@ -93,10 +97,35 @@ def test_tables_sort_by_what_they_show(visit: Callable[..., Visit]) -> None:
     for table in visit().page.evaluate(SORT_ALL):
         for column in table["columns"]:
             for _, text, value in column["clicks"][0]["rows"]:
-                if value is not None and column["name"].startswith("Ours") and (shown := ERROR.search(text)):
+                if value and column["name"].startswith("Ours") and (shown := ERROR.search(text)):
                     assert abs(float(shown[0]) - float(value)) <= 0.000501, (table["name"], column["name"], text, value)
                     checked += 1
     assert checked >= 10
+
+
+@pytest.mark.parametrize("page_file", ["half"], indirect=True)
+def test_what_was_not_run_is_sorted_below(visit: Callable[..., Visit]) -> None:
+    """In both directions, also where a cell says of which split it was not run."""
+    for table in visit().page.evaluate(SORT_ALL):
+        for column in table["columns"]:
+            for click in column["clicks"][:2]:
+                not_run = ["not run" in text for _, text, _ in click["rows"]]
+                empty = [
+                    not text or text == "–" or missing
+                    for (_, text, _), missing in zip(click["rows"], not_run, strict=True)
+                ]
+                assert empty == sorted(empty), (table["name"], column["name"], click["state"])
+
+
+@pytest.mark.parametrize("page_file", ["half"], indirect=True)
+def test_a_mean_stays_below_what_it_is_the_mean_of(visit: Callable[..., Visit]) -> None:
+    """Sorting the tuning's experiments does not mix their mean among them."""
+    page = visit().page
+    table = page.locator("#tuning table")
+    for _ in range(2):
+        table.locator("thead button").nth(1).click()
+        assert table.locator("tr").last.inner_text().startswith("mean")
+    expect(table.locator("tbody tr")).to_have_count(2)
 
 
 def test_a_column_is_sorted_by_keyboard(visit: Callable[..., Visit]) -> None:
@@ -112,15 +141,16 @@ def test_a_column_is_sorted_by_keyboard(visit: Callable[..., Visit]) -> None:
 
 
 @pytest.mark.parametrize("page_file", ["small"], indirect=True)
-@pytest.mark.parametrize("wanted", ["identity", "Block4", "<own> 100 %", "[", "no such row"])
+@pytest.mark.parametrize("wanted", ["identity", "Block4", "<own> 100 %", "(?", "no such row", "control_no_skip"])
 def test_the_filter_hides_rows_and_counts(visit: Callable[..., Visit], wanted: str) -> None:
     """Rows without the words go, those with all of them stay, the count is announced; emptied, all are back."""
     page = visit().page
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     rows = page.locator("table[data-filter] tbody tr")
-    texts = [text.casefold() for text in rows.all_text_contents()]
+    shown = rows.evaluate_all("rows => rows.map(row => `${row.textContent} ${row.dataset.names ?? ''}`)")
+    texts = [text.casefold() for text in shown]
     matching = [all(word in text for word in wanted.casefold().split()) for text in texts]
-    assert (wanted in ("[", "no such row")) != any(matching)
+    assert (wanted in ("(?", "no such row")) != any(matching)
     box = page.get_by_role("searchbox")
     status = page.get_by_role("status").filter(has_text="rows")
     box.fill(wanted)
@@ -129,6 +159,44 @@ def test_the_filter_hides_rows_and_counts(visit: Callable[..., Visit], wanted: s
     box.fill("")
     assert all(rows.evaluate_all("rows => rows.map(row => row.checkVisibility())"))
     expect(status).to_have_count(0)
+
+
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_the_filter_finds_an_experiment_by_its_name(visit: Callable[..., Visit]) -> None:
+    """The name of the configuration finds its row in each table of the paper's, not in the costs alone."""
+    opened = visit()
+    opened.page.get_by_role("searchbox").fill("rrn_block4_identity")
+    for table in opened.tables["tables"]:
+        for row in table["rows"]:
+            seen = opened.page.locator(f"[id='row-{row['id']}']").is_visible()
+            assert seen is (row["experiment"] == "rrn_block4_identity"), row["id"]
+
+
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_the_filter_opens_what_is_folded_and_holds_hits(visit: Callable[..., Visit]) -> None:
+    """A class's row is seen, or the count would tell of rows that nobody sees; without hits it is folded again."""
+    page = visit().page
+    box, folded = page.get_by_role("searchbox"), page.locator("details:has(table.every)")
+    box.fill("BabyCrawling")
+    expect(page.locator("table.every tbody tr:visible")).to_have_count(1)
+    box.fill("no such row")
+    assert not folded.evaluate("details => details.open")
+    page.locator("details:has(table.every) > summary").click()
+    box.fill("BabyCrawling")
+    box.fill("")
+    assert folded.evaluate("details => details.open"), "what the reader opened stays open"
+
+
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_a_broken_address_breaks_nothing(visit: Callable[..., Visit]) -> None:
+    """ "#%" is no text; the page's script goes on, and the numbers still answer."""
+    opened = visit()
+    page = opened.page
+    page.goto(f"{opened.file.as_uri()}#%")
+    page.reload()
+    number = page.locator("button.n:visible").first
+    number.hover()
+    expect(page.locator(f"[id='{number.get_attribute('popovertarget')}']")).to_be_visible()
 
 
 def followed(page: Page, places: list[str]) -> list[str]:

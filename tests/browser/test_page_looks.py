@@ -110,6 +110,32 @@ def test_the_page_prints(visit: Callable[..., Visit], tmp_path: Path) -> None:
     assert all(part.strip() for part in text.split("\f")[:-1]), "a page is empty"
 
 
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_a_filter_is_not_printed(visit: Callable[..., Visit]) -> None:
+    """Paper has no search box to empty: all rows are printed, none of them pale."""
+    page = visit().page
+    page.get_by_role("searchbox").fill("no such row")
+    rows = page.locator("table.results tbody tr")
+    assert rows.count() > 10 and not any(row.is_visible() for row in rows.all())
+    page.emulate_media(media="print")
+    assert all(row.is_visible() for row in rows.all())
+    assert page.locator("table.results").first.evaluate("table => getComputedStyle(table).opacity") == "1"
+
+
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_a_phone_keeps_the_rows_names_and_shows_ours(visit: Callable[..., Visit]) -> None:
+    """Table 4 shows a number of ours without scrolling; scrolled, each row's first cell stays where it was."""
+    page = visit(viewport=PHONE).page
+    name = page.locator("#table4 tbody tr:has(button.n) th").first
+    number = page.locator("#table4 td.main button.n").first
+    name.scroll_into_view_if_needed()
+    box, before = number.bounding_box(), name.bounding_box()
+    assert box and before and box["x"] + box["width"] <= PHONE["width"]
+    page.locator("#table4 .scroll").evaluate("box => { box.scrollLeft = 100; }")
+    after = name.bounding_box()
+    assert after and abs(after["x"] - before["x"]) <= 1
+
+
 def test_nothing_moves_for_those_who_want_it_still(visit: Callable[..., Visit]) -> None:
     """With reduced motion, no element has an animation or a transition, and links do not scroll smoothly."""
     moving = """() => [...document.querySelectorAll('*')].filter(element => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 from visits import Visit
 
@@ -121,6 +122,25 @@ def test_pointing_shows_and_leaving_hides(visit: Callable[..., Visit]) -> None:
     page.mouse.move(1, 1)
     page.wait_for_timeout(600)
     expect(card).to_be_visible()
+
+
+@pytest.mark.parametrize("page_file", ["small"], indirect=True)
+def test_what_was_clicked_stays(visit: Callable[..., Visit]) -> None:
+    """Also when the pointer rests on another number on its way, and comes back to the first."""
+    page = visit().page
+    numbers = page.locator("#table3 tbody tr:has(button.n) td.main button.n")
+    first, other = numbers.first, numbers.last
+    other.scroll_into_view_if_needed()
+    assert first.get_attribute("popovertarget") != other.get_attribute("popovertarget")
+    other.click()  # the lower one, whose card does not lie over the other
+    card = card_of(page, other)
+    for element in (first, other, page.locator("#table3 h2")):
+        box = element.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + 3, box["y"] + 3)
+        page.wait_for_timeout(600)
+        expect(card).to_be_visible()
+        expect(card_of(page, first)).to_be_hidden()
 
 
 def test_a_number_is_asked_on_a_phone(visit: Callable[..., Visit]) -> None:

@@ -51,6 +51,8 @@ SETTINGS: dict[str, Any] = {
         "comparable": False,
         "notice": "Made up by a test: <nothing> of this & that was measured_at all.",
         "folder": "report",
+        "ran_by": [],
+        "repository": "",
     },
 }
 CLIPS: dict[str, Any] = {

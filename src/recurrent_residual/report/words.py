@@ -83,11 +83,17 @@ def splits(numbers: Sequence[int]) -> str:
     return f"splits {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
-def probability(value: float | None) -> str:
-    """A p value: "0.031", "< 0.001"; a dash for None."""
+def probability(value: float | None, floor: bool = False) -> str:
+    """A p value to two digits: "0.031", "0.0062", "< 0.001"; a dash for None.
+
+    At the `floor` of a bootstrap, which is as small a p as its draws can give, "\u2264 0.0062": it may be smaller.
+    """
     if value is None:
         return DASH
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    if value < 0.001:
+        return "< 0.001"
+    digits = 2 if value >= 0.0995 else 3 if value >= 0.00995 else 4
+    return ("\u2264 " if floor else "") + f"{value:.{digits}f}"
 
 
 def percent_interval(ends: Sequence[float]) -> str:
@@ -95,9 +101,14 @@ def percent_interval(ends: Sequence[float]) -> str:
     return f"{points(ends[0])} to {percent(ends[1])}"
 
 
-def agreement(name: str | None) -> str:
+def agreement(name: str) -> str:
     """What a row's error says beside the paper's number: whether that lies within our interval."""
-    return {None: "", "within": "agrees", "better": "fewer errors", "worse": "more errors"}[name]
+    return {"within": "within our interval", "better": "fewer errors", "worse": "more errors"}[name]
+
+
+def sentence(text: str) -> str:
+    """A text as a sentence begins it: with its first letter large."""
+    return text[:1].upper() + text[1:]
 
 
 def hours(value: float | None) -> str:
@@ -149,6 +160,7 @@ FILTERS = {
     "probability": probability,
     "percent_interval": percent_interval,
     "agreement": agreement,
+    "sentence": sentence,
     "hours": hours,
     "share": share,
     "value": value,
