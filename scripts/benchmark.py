@@ -1,4 +1,4 @@
-"""Measure, and write docs/benchmarks.md (extraction, demo, report) and docs/performance.md (training, loader, baselines).
+"""Measure: docs/benchmarks.md (extraction, demo, report) and docs/performance.md (training, loader, baselines).
 
     make benchmark                                      on the demo's videos and made frames
     make benchmark CLIPS=/path/UCF-101                  extraction and loader on real clips

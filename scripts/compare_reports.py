@@ -18,6 +18,9 @@ import json
 import sys
 from pathlib import Path
 
+# For whoever runs it by hand.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 from recurrent_residual import cli
 from recurrent_residual.errors import UserError
 from recurrent_residual.messages import say

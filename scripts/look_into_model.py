@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+
+# For whoever runs it by hand.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from recurrent_residual import cli
 from recurrent_residual.device import choose_device

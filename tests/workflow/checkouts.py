@@ -166,6 +166,14 @@ class Checkout:
         }
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """A checkout in which config/tiny.yaml ran to its end, and what that printed. Not to be changed: copy it."""
+
+    checkout: Checkout
+    output: str
+
+
 def environment() -> dict[str, str]:
     """A user's environment: this Python's folder first on PATH, and nothing that helps the project's own modules."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}

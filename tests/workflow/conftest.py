@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from checkouts import TINY, Checkout
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A checkout in which config/tiny.yaml ran to its end, and what that printed. Not to be changed: copy it."""
-
-    checkout: Checkout
-    output: str
+from checkouts import TINY, Checkout, FinishedRun
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from checkouts import TINY, Checkout, with_changes
-from conftest import FinishedRun
+from checkouts import TINY, Checkout, FinishedRun, with_changes
 
 EXPERIMENT = "control_average"
 SEEDS = (1, 2, 3)

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkouts import NOTHING_TO_DO, TINY, Checkout, environment, refused, with_changes
-from conftest import FinishedRun
+from checkouts import NOTHING_TO_DO, TINY, Checkout, FinishedRun, environment, refused, with_changes
 
 RUN = Path("results/demo/runs/rrn_block4_identity/split1/seed1")
 LOG = "logs/demo/train_network/rrn_block4_identity-split1-seed1.log"

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from checkouts import REPOSITORY, TINY, Checkout
-from conftest import FinishedRun
+from checkouts import REPOSITORY, TINY, Checkout, FinishedRun
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet
 import pytest
-from checkouts import BASELINES, NETWORKS, SPLITS, TINY, Checkout
-from conftest import FinishedRun
+from checkouts import BASELINES, NETWORKS, SPLITS, TINY, Checkout, FinishedRun
 
 RUNS = [(experiment, split) for experiment in sorted(BASELINES | NETWORKS) for split in SPLITS]
 

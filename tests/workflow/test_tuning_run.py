@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from checkouts import REPORT, TINY, Checkout, counted, with_changes
-from conftest import FinishedRun
+from checkouts import REPORT, TINY, Checkout, FinishedRun, counted, with_changes
 
 TUNED = with_changes(
     TINY,
