@@ -3,7 +3,7 @@
 # make doctor                                 what this machine has and lacks for the paper (CONFIG=config/hmdb51.yaml: for that)
 # make plan                                   what a run will cost: jobs, hours, disk (CONFIG=my.yaml PROFILE=slurm TARGET=tune)
 # make test                                   install what tests need, and run them all
-# make test-browser                           only those of the report's page in a browser (chromium, java, npm; SHOTS=/path: keep its pictures)
+# make test-browser                           the report's page in a real browser (chromium, java, npm; SHOTS=/path: keep its pictures)
 # make test-slurm                             the workflow on a real Slurm of one node: installs, starts and stops it (Debian, root)
 # make test-conda                             the workflow with --use-conda, by a stand-in for conda (needs a package index)
 # make benchmark                              measure (CLIPS=/path/UCF-101: on real clips)
